@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cmd/ocivirt/commands.h"
+#include "src/engine/hypervisor.h"
+#include "src/init/supervisor.h"
+
+/* Probing needs what running needs: a process that reaps beside the one that hosts libvirt, and a
+ * main loop beside the thread that calls it. */
+struct priming {
+    const struct root *root;
+    const char *emulator;
+    GMainLoop *loop;
+    GError *error;
+};
+
+static void ignore_event(enum hypervisor_event event, void *data)
+{
+    (void)event;
+    (void)data;
+}
+
+static bool probe(struct priming *priming, GError **error)
+{
+    enum vm_arch arch = vm_arch_native();
+    if (!root_write_qemu_conf(priming->root, error)) {
+        return false;
+    }
+    struct hypervisor *hypervisor = hypervisor_open(priming->root->path, ignore_event, NULL, error);
+    bool ok =
+        hypervisor != NULL && hypervisor_probe(hypervisor, priming->emulator, vm_arch_name(arch),
+                                               vm_arch_machine(arch), error);
+    hypervisor_close(hypervisor);
+    return ok;
+}
+
+static gboolean quit(gpointer data)
+{
+    g_main_loop_quit(data);
+    return G_SOURCE_REMOVE;
+}
+
+static gpointer work(gpointer data)
+{
+    struct priming *priming = data;
+    probe(priming, &priming->error);
+    g_idle_add(quit, priming->loop);
+    return NULL;
+}
+
+static int prime(int link, void *data)
+{
+    (void)link;
+    struct priming *priming = data;
+    priming->loop = g_main_loop_new(NULL, FALSE);
+    root_export_environment(priming->root);
+    hypervisor_prepare();
+    g_thread_unref(g_thread_new("prime", work, priming));
+    g_main_loop_run(priming->loop);
+    return report_error(priming->error);
+}
+
+static int prime_root(const struct options *options)
+{
+    struct root root = {.lock = -1};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *emulator = find_emulator(vm_arch_native(), &error);
+    if (emulator == NULL || !root_choose(&root, options->root, &error) ||
+        !root_open(&root, &error)) {
+        root_finish(&root);
+        return report_error(error);
+    }
+    struct priming priming = {.root = &root, .emulator = emulator};
+    struct supervisor_report report;
+    int status = supervisor_run(prime, &priming, &report);
+    if (status == 0) {
+        log_info("%s is probed; the result is in %s/cache", emulator, root.path);
+    }
+    root_finish(&root);
+    return status >= 0 ? status : 70;
+}
+
+int command_prime(int argc, char **argv)
+{
+    supervisor_block_signals();
+    struct options options;
+    int status = 0;
+    if (options_parse(&options, argc, argv, "prime",
+                      "Probe QEMU now, at image build for example: what libvirt must know of it is "
+                      "kept\nin the root directory, and a start from there is 0.3 s faster.",
+                      OPTIONS_ROOT, &status)) {
+        status = prime_root(&options);
+    }
+    options_finish(&options);
+    return status;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "oci/document.h"
+#include "oci/problems.h"
+#include "src/util/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool read_all(int fd, GByteArray *bytes, const char *path, GError **error)
+{
+    char chunk[64 * 1024];
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            error_set_errno(error, ERROR_CONFIG, errno, "cannot read %s", path);
+            return false;
+        }
+        if (n == 0) {
+            return true;
+        }
+        g_byte_array_append(bytes, (const guint8 *)chunk, n);
+        if (bytes->len > OCI_DOCUMENT_MAX_BYTES) {
+            g_set_error(error, ERROR_DOMAIN, ERROR_CONFIG,
+                        "%s is larger than %u MiB, the most that a config.json may be", path,
+                        OCI_DOCUMENT_MAX_BYTES >> 20);
+            return false;
+        }
+    }
+}
+
+char *oci_document_read(const char *path, gsize *length, GError **error)
+{
+    bool standard_input = g_str_equal(path, "-");
+    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        error_set_errno(error, ERROR_CONFIG, errno, "cannot open %s", path);
+        return NULL;
+    }
+    GByteArray *bytes = g_byte_array_new();
+    bool ok = read_all(fd, bytes, standard_input ? "standard input" : path, error);
+    if (!standard_input) {
+        close(fd);
+    }
+    *length = bytes->len;
+    g_byte_array_append(bytes, (const guint8 *)"", 1);
+    char *text = (char *)g_byte_array_free(bytes, FALSE);
+    return ok ? text : (g_free(text), NULL);
+}
+
+/*
+ * jansson refuses a whole file for one integer past 64 bits signed, and engines write such
+ * (RLIM_INFINITY). In a copy of the text such an integer becomes a real of the same length:
+ * 18446744073709551615 → 184467440737095516e2. Who wants it exactly reads the original text.
+ */
+static void hide_long_integers(char *text, gsize length)
+{
+    bool in_string = false;
+    for (gsize i = 0; i < length; i++) {
+        if (in_string) {
+            if (text[i] == '\\') {
+                i++; /* whatever it escapes, it does not end the string */
+            } else if (text[i] == '"') {
+                in_string = false;
+            }
+        } else if (text[i] == '"') {
+            in_string = true;
+        } else if (g_ascii_isdigit(text[i])) {
+            gsize n = strspn(text + i, "0123456789");
+            gsize after = strspn(text + i, "0123456789.eE+-");
+            if (n >= 19 && after == n) {
+                text[i + n - 2] = 'e';
+                text[i + n - 1] = '2';
+            }
+            i += after - 1;
+        }
+    }
+}
+
+bool oci_document_init(struct oci_document *document, char *text, gsize length,
+                       struct oci_problems *problems)
+{
+    *document = (struct oci_document){.text = text, .length = length};
+    problems->document = document;
+
+    g_autofree char *copy = g_memdup2(text, length + 1);
+    hide_long_integers(copy, length);
+    json_error_t error;
+    json_t *root = json_loadb(copy, length, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) {
+        oci_problems_add_syntax(problems, MAX(error.line, 1), MAX(error.column, 1),
+                                "not valid JSON: %s", error.text);
+        return false;
+    }
+    if (!json_is_object(root)) {
+        oci_problems_add(problems, "", "must be a JSON object: { \"ociVersion\": \"1.3.0\", … }");
+        json_decref(root);
+        return false;
+    }
+    document->root = root;
+    return true;
+}
+
+void oci_document_finish(struct oci_document *document)
+{
+    json_decref(document->root);
+    g_free(document->text);
+    *document = (struct oci_document){0};
+}
+
+/*
+ * A cursor over text that jansson has found to be valid; it still never leaves the text.
+ */
+struct cursor {
+    const char *text;
+    gsize length;
+    gsize at;
+};
+
+static char peek(const struct cursor *c)
+{
+    return c->at < c->length ? c->text[c->at] : '\0';
+}
+
+static void skip_space(struct cursor *c)
+{
+    while (c->at < c->length && strchr(" \t\r\n", c->text[c->at]) != NULL) {
+        c->at++;
+    }
+}
+
+static void skip_string(struct cursor *c)
+{
+    c->at++; /* the opening quote */
+    while (c->at < c->length && c->text[c->at] != '"') {
+        c->at += c->text[c->at] == '\\' ? 2 : 1;
+    }
+    c->at = MIN(c->at + 1, c->length);
+}
+
+static void skip_value(struct cursor *c)
+{
+    gsize depth = 0;
+    do {
+        skip_space(c);
+        switch (peek(c)) {
+        case '{':
+        case '[':
+            depth++;
+            c->at++;
+            break;
+        case '}':
+        case ']':
+            depth--;
+            c->at++;
+            break;
+        case '"':
+            skip_string(c);
+            break;
+        case ',':
+        case ':':
+            c->at++;
+            break;
+        case '\0':
+            return;
+        default:
+            while (c->at < c->length && strchr(",:{}[]\" \t\r\n", c->text[c->at]) == NULL) {
+                c->at++;
+            }
+        }
+        skip_space(c);
+    } while (depth > 0);
+}
+
+/* Whether the JSON string at the cursor says @name. */
+static bool string_equals(const struct cursor *c, const char *name, gsize name_length)
+{
+    struct cursor end = *c;
+    skip_string(&end);
+    const char *token = c->text + c->at;
+    gsize length = end.at - c->at;
+    if (memchr(token, '\\', length) == NULL) {
+        return length == name_length + 2 && memcmp(token + 1, name, name_length) == 0;
+    }
+    json_t *decoded = json_loadb(token, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    bool equal = json_is_string(decoded) && json_string_length(decoded) == name_length &&
+                 memcmp(json_string_value(decoded), name, name_length) == 0;
+    json_decref(decoded);
+    return equal;
+}
+
+/* From the start of an object to the value of @name; false: it has none. */
+static bool enter_member(struct cursor *c, const char *name, gsize length, gsize *key)
+{
+    if (peek(c) != '{') {
+        return false;
+    }
+    c->at++;
+    for (;;) {
+        skip_space(c);
+        if (peek(c) != '"') {
+            return false;
+        }
+        *key = c->at;
+        bool found = string_equals(c, name, length);
+        skip_string(c);
+        skip_space(c);
+        c->at++; /* the colon */
+        skip_space(c);
+        if (found) {
+            return true;
+        }
+        skip_value(c);
+        if (peek(c) == ',') {
+            c->at++;
+        }
+    }
+}
+
+static bool enter_element(struct cursor *c, guint64 index)
+{
+    if (peek(c) != '[') {
+        return false;
+    }
+    c->at++;
+    for (;; index--) {
+        skip_space(c);
+        if (peek(c) == ']' || peek(c) == '\0') {
+            return false;
+        }
+        if (index == 0) {
+            return true;
+        }
+        skip_value(c);
+        if (peek(c) == ',') {
+            c->at++;
+        }
+    }
+}
+
+/* Takes one step of @path off its front: a name or an index. */
+static bool next_step(const char **path, GString *name, guint64 *index)
+{
+    const char *p = *path;
+    g_string_truncate(name, 0);
+    if (g_str_has_prefix(p, "[\"")) {
+        for (p += 2; *p != '\0' && *p != '"'; p++) {
+            if (*p == '\\' && p[1] != '\0') {
+                p++;
+            }
+            g_string_append_c(name, *p);
+        }
+        *path = g_str_has_prefix(p, "\"]") ? p + 2 : p;
+        return true;
+    }
+    if (*p == '[') {
+        char *end;
+        *index = g_ascii_strtoull(p + 1, &end, 10);
+        *path = *end == ']' ? end + 1 : end;
+        return false;
+    }
+    p += *p == '.';
+    gsize length = strcspn(p, ".[");
+    g_string_append_len(name, p, length);
+    *path = p + length;
+    return true;
+}
+
+bool oci_document_locate(const struct oci_document *document, const char *path,
+                         struct oci_position *position)
+{
+    struct cursor cursor = {.text = document->text, .length = document->length};
+    skip_space(&cursor);
+    *position = (struct oci_position){cursor.at, cursor.at};
+    if (document->root == NULL) {
+        return false;
+    }
+    g_autoptr(GString) name = g_string_new(NULL);
+    while (*path != '\0') {
+        guint64 index = 0;
+        gsize key = 0;
+        bool named = next_step(&path, name, &index);
+        bool found = named ? enter_member(&cursor, name->str, name->len, &key)
+                           : enter_element(&cursor, index);
+        if (!found) {
+            return false;
+        }
+        *position = (struct oci_position){named ? key : cursor.at, cursor.at};
+    }
+    return true;
+}
+
+void oci_document_line_column(const struct oci_document *document, gsize offset, unsigned *line,
+                              unsigned *column)
+{
+    *line = 1;
+    gsize start = 0;
+    for (gsize i = 0; i < offset && i < document->length; i++) {
+        if (document->text[i] == '\n') {
+            (*line)++;
+            start = i + 1;
+        }
+    }
+    *column = offset - start + 1;
+}
+
+bool oci_document_unsigned(const struct oci_document *document, const char *path, guint64 *value)
+{
+    struct oci_position position;
+    if (!oci_document_locate(document, path, &position)) {
+        return false;
+    }
+    const char *token = document->text + position.value;
+    g_autofree char *digits = g_strndup(token, strcspn(token, ",]} \t\r\n"));
+    return g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT64, value, NULL);
+}
+
+char *oci_path_child(const char *parent, const char *name)
+{
+    if (*name != '\0' && strpbrk(name, ".[]\"\\ ") == NULL) {
+        return g_strconcat(parent, *parent != '\0' ? "." : "", name, NULL);
+    }
+    GString *path = g_string_new(parent);
+    g_string_append(path, "[\"");
+    for (const char *p = name; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\') {
+            g_string_append_c(path, '\\');
+        }
+        g_string_append_c(path, *p);
+    }
+    g_string_append(path, "\"]");
+    return g_string_free(path, FALSE);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/*
+ * libvirt's embedded QEMU driver: the only room that talks to it. Its errors become ours here.
+ *
+ * Functions marked "blocks" are for a thread beside the main loop, which must be running: libvirt
+ * answers itself through it. Events arrive on the main loop's thread.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct hypervisor;
+
+enum hypervisor_event {
+    HYPERVISOR_POWERED_OFF,   /* by the guest itself */
+    HYPERVISOR_HOST_SHUTDOWN, /* QEMU got a signal to end */
+    HYPERVISOR_CRASHED,       /* panic device */
+    HYPERVISOR_REBOOTED,
+    HYPERVISOR_PAUSED, /* the guest's CPUs halted, for whatever reason */
+    HYPERVISOR_AGENT_UP,
+    HYPERVISOR_AGENT_DOWN,
+    HYPERVISOR_STOPPED, /* libvirt has seen QEMU's end */
+};
+
+typedef void hypervisor_handler(enum hypervisor_event event, void *data);
+
+/* Before any other use of libvirt in this process, on the main loop's thread. */
+void hypervisor_prepare(void);
+
+/* Opens the driver rooted in @root. Blocks. ERROR_INTERNAL, ERROR_UNAVAILABLE. */
+struct hypervisor *hypervisor_open(const char *root, hypervisor_handler *handler, void *data,
+                                   GError **error);
+/* Not after a VM was made: the process ends instead, libvirt may still be busy with its end. */
+void hypervisor_close(struct hypervisor *hypervisor);
+
+/* Probes @emulator, so that the capability cache is warm. Blocks. */
+bool hypervisor_probe(struct hypervisor *hypervisor, const char *emulator, const char *arch,
+                      const char *machine, GError **error);
+
+/* Makes the VM, paused, and gives QEMU's pid. Blocks. ERROR_CONFIG where the XML asks for what this
+ * QEMU cannot do. */
+bool hypervisor_create(struct hypervisor *hypervisor, const char *xml, pid_t *qemu, GError **error);
+
+/* Requests on the VM. All block. */
+bool hypervisor_resume(struct hypervisor *hypervisor, GError **error);
+bool hypervisor_suspend(struct hypervisor *hypervisor, GError **error);
+bool hypervisor_press_power_button(struct hypervisor *hypervisor, GError **error);
+bool hypervisor_ask_agent_to_power_off(struct hypervisor *hypervisor, GError **error);
+bool hypervisor_reboot(struct hypervisor *hypervisor, GError **error);
+bool hypervisor_reset(struct hypervisor *hypervisor, GError **error);
+
+/* Whether the CPUs halted because the accelerator cannot go on ("internal-error"). Blocks. */
+bool hypervisor_has_internal_error(struct hypervisor *hypervisor);

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/engine/root.h"
+#include "src/host/instance.h"
+#include "src/util/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* libvirt makes the longest socket name: it cuts the domain's name to 20 characters. */
+#define LONGEST_SOCKET                                                                             \
+    "/lib/qemu/channel/target/domain-1-abcdefghijabcdefghij/org.qemu.guest_agent.0"
+#define LONGEST_ROOT (sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(LONGEST_SOCKET))
+
+static const char *const directories[] = {"cache", "disks", "etc", "lib", "log", "run"};
+
+/* What goes with the VM. */
+static const char *const swept[] = {"etc", "lib", "run"};
+
+char *root_file(const struct root *root, const char *name)
+{
+    return g_build_filename(root->path, name, NULL);
+}
+
+/* Whether @path is, or can be made, a directory that we can write. */
+static bool is_usable(const char *path)
+{
+    if (g_access(path, F_OK) == 0) {
+        return g_access(path, R_OK | W_OK | X_OK) == 0;
+    }
+    g_autofree char *parent = g_path_get_dirname(path);
+    return g_access(parent, W_OK | X_OK) == 0;
+}
+
+/* A name that nobody can have guessed and put there before us. */
+static char *private_path(void)
+{
+    static const char *const parents[] = {"/run", "/tmp", "/dev/shm", "/var/tmp"};
+    for (gsize i = 0; i < G_N_ELEMENTS(parents); i++) {
+        if (g_access(parents[i], W_OK | X_OK) == 0) {
+            return g_strdup_printf("%s/ocivirt-%08x%08x", parents[i], g_random_int(),
+                                   g_random_int());
+        }
+    }
+    return NULL;
+}
+
+bool root_choose(struct root *root, const char *wanted, GError **error)
+{
+    *root = (struct root){.lock = -1};
+    if (wanted != NULL) {
+        root->path = g_canonicalize_filename(wanted, NULL);
+    } else if (is_usable(ROOT_DEFAULT)) {
+        root->path = g_strdup(ROOT_DEFAULT);
+    } else {
+        root->path = private_path();
+        root->temporary = true;
+    }
+    if (root->path == NULL) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "no directory can be written; mount a tmpfs on /tmp (podman: --tmpfs /tmp), or "
+                    "name a writable directory with --root");
+        return false;
+    }
+    if (strlen(root->path) > LONGEST_ROOT) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_USAGE,
+                    "the root directory's path %s has %zu characters; with more than %zu, UNIX "
+                    "sockets below it are impossible",
+                    root->path, strlen(root->path), (size_t)LONGEST_ROOT);
+        return false;
+    }
+    return true;
+}
+
+static bool make_directory(const char *path, bool *created, GError **error)
+{
+    *created = g_mkdir(path, 0700) == 0;
+    if (!*created && errno != EEXIST) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot create the directory %s", path);
+        return false;
+    }
+    return true;
+}
+
+static bool is_busy(const struct root *root, GError **error)
+{
+    g_autofree char *file = root_file(root, "instance.json");
+    struct instance owner;
+    if (instance_read(&owner, file)) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
+                    "the root directory %s is in use by ocivirt with pid %d (%s); give this one "
+                    "another with --root",
+                    root->path, owner.supervisor, owner.id);
+    } else {
+        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
+                    "the root directory %s is in use by another ocivirt; give this one another "
+                    "with --root",
+                    root->path);
+    }
+    instance_finish(&owner);
+    return false;
+}
+
+static bool lock(struct root *root, GError **error)
+{
+    root->lock = open(root->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root->lock < 0) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot open the root directory %s",
+                        root->path);
+        return false;
+    }
+    if (flock(root->lock, LOCK_EX | LOCK_NB) < 0) {
+        return is_busy(root, error);
+    }
+    return true;
+}
+
+static bool check_owner(const struct root *root, GError **error)
+{
+    struct stat status;
+    if (fstat(root->lock, &status) < 0 || status.st_uid == geteuid() || geteuid() == 0) {
+        return true;
+    }
+    g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                "the root directory %s belongs to uid %u, and this is uid %u; name another with "
+                "--root",
+                root->path, status.st_uid, geteuid());
+    return false;
+}
+
+/* A QEMU whose ocivirt is gone, and which still runs: not ours to start a second one beside. */
+static bool check_no_vm(const struct root *root, GError **error)
+{
+    g_autofree char *file = root_file(root, "instance.json");
+    struct instance earlier;
+    bool alive = instance_read(&earlier, file) && instance_qemu_alive(&earlier);
+    if (alive) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
+                    "the VM %s of an ocivirt that is gone still runs in %s (QEMU has pid %d); stop "
+                    "it with: kill %d",
+                    earlier.id, root->path, earlier.qemu, earlier.qemu);
+    }
+    instance_finish(&earlier);
+    return !alive;
+}
+
+/* A cache that was primed at image build serves a root elsewhere too. */
+static void copy_primed_cache(const struct root *root)
+{
+    g_autofree char *to = root_file(root, "cache/qemu/capabilities");
+    const char *from = ROOT_DEFAULT "/cache/qemu/capabilities";
+    GDir *dir = g_dir_open(from, 0, NULL);
+    if (dir == NULL || g_mkdir_with_parents(to, 0700) < 0) {
+        g_clear_pointer(&dir, g_dir_close);
+        return;
+    }
+    const char *name;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *source = g_build_filename(from, name, NULL);
+        g_autofree char *target = g_build_filename(to, name, NULL);
+        g_autofree char *text = NULL;
+        gsize length;
+        if (g_file_get_contents(source, &text, &length, NULL)) {
+            g_file_set_contents(target, text, length, NULL);
+        }
+    }
+    g_dir_close(dir);
+}
+
+bool root_open(struct root *root, GError **error)
+{
+    bool created;
+    if (!make_directory(root->path, &created, error)) {
+        return false;
+    }
+    if (root->temporary && !created) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s is there already", root->path);
+        return false;
+    }
+    if (!lock(root, error) || !check_owner(root, error) || !check_no_vm(root, error)) {
+        return false;
+    }
+    root_sweep(root);
+    for (gsize i = 0; i < G_N_ELEMENTS(directories); i++) {
+        g_autofree char *path = root_file(root, directories[i]);
+        if (!make_directory(path, &created, error)) {
+            return false;
+        }
+    }
+    if (root->temporary) {
+        copy_primed_cache(root);
+    }
+    return true;
+}
+
+/* Each line is one that the embedded driver does not work without in a container. */
+static const char qemu_conf[] =
+    "# Generated at each start; changes are lost.\n"
+    "cgroup_controllers = []\n"    /* a container's cgroup is its engine's */
+    "namespaces = []\n"            /* no private /dev: the container's is private */
+    "security_driver = \"none\"\n" /* the container is the sandbox ... */
+    "seccomp_sandbox = 1\n"        /* ... and QEMU's own is another */
+    "dynamic_ownership = 0\n"      /* no chown: QEMU runs as we do */
+    "remember_owner = 0\n"         /* no xattrs */
+    "stdio_handler = \"file\"\n";  /* no virtlogd */
+
+bool root_write_qemu_conf(const struct root *root, GError **error)
+{
+    g_autofree char *path = root_file(root, "etc/qemu.conf");
+    /* As root libvirt would change to its compile-time user; as a plain user it must not try. */
+    g_autofree char *text =
+        g_strconcat(qemu_conf, geteuid() == 0 ? "user = \"root\"\ngroup = \"root\"\n" : "", NULL);
+    g_autoptr(GError) local = NULL;
+    if (!g_file_set_contents(path, text, -1, &local)) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "cannot write %s: %s", path,
+                    local->message);
+        return false;
+    }
+    return true;
+}
+
+void root_export_environment(const struct root *root)
+{
+    static const char *const variables[][2] = {
+        {"HOME", "."},
+        {"XDG_RUNTIME_DIR", "run"},
+        {"XDG_CACHE_HOME", "cache"},
+        {"XDG_CONFIG_HOME", "etc"},
+        {"XDG_DATA_HOME", "lib"},
+        {"XDG_STATE_HOME", "lib"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(variables); i++) {
+        g_autofree char *path = root_file(root, variables[i][1]);
+        g_setenv(variables[i][0], path, TRUE);
+    }
+    g_autofree char *log = g_strdup_printf("3:file:%s/log/libvirt.log", root->path);
+    g_setenv("LIBVIRT_LOG_OUTPUTS", log, FALSE);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void)status;
+    (void)type;
+    (void)ftw;
+    remove(path); /* as much as can be: the next start sweeps again */
+    return 0;
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+void root_sweep(const struct root *root)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(swept); i++) {
+        g_autofree char *path = root_file(root, swept[i]);
+        remove_tree(path);
+    }
+    g_autofree char *file = root_file(root, "instance.json");
+    g_unlink(file);
+}
+
+void root_finish(struct root *root)
+{
+    if (root->lock >= 0) {
+        if (root->temporary) {
+            remove_tree(root->path);
+        } else {
+            root_sweep(root);
+        }
+        close(root->lock);
+    }
+    g_free(root->path);
+    *root = (struct root){.lock = -1};
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/host/overlay.h"
+#include "src/util/error.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <jansson.h>
+
+/* Runs qemu-img and gives its standard output, if @output is wanted. */
+static bool run_qemu_img(const char *const *arguments, char **output, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *errors = NULL;
+    g_autoptr(GSubprocess) process = g_subprocess_newv(
+        arguments, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &local);
+    if (process == NULL) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "cannot run qemu-img: %s; install it (Debian: qemu-utils)", local->message);
+        return false;
+    }
+    if (!g_subprocess_communicate_utf8(process, NULL, NULL, output, &errors, &local)) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_INTERNAL, "cannot talk to qemu-img: %s",
+                    local->message);
+        return false;
+    }
+    if (!g_subprocess_get_successful(process)) {
+        const char *message = g_strstrip(errors);
+        message = g_str_has_prefix(message, "qemu-img: ") ? message + 10 : message;
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", message);
+        return false;
+    }
+    return true;
+}
+
+static bool create(const struct vm_disk *disk, GError **error)
+{
+    /* Under another name first: a half-made overlay must not look like one. */
+    g_autofree char *partial = g_strconcat(disk->overlay, ".new", NULL);
+    const char *const arguments[] = {"qemu-img",   "create", "-q",        "-f",    "qcow2", "-F",
+                                     disk->format, "-b",     disk->image, partial, NULL};
+    if (!run_qemu_img(arguments, NULL, error)) {
+        g_prefix_error(error, "cannot make the overlay of %s (format %s): ", disk->image,
+                       disk->format);
+        g_unlink(partial);
+        return false;
+    }
+    if (g_rename(partial, disk->overlay) < 0) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot make the overlay %s",
+                        disk->overlay);
+        return false;
+    }
+    return true;
+}
+
+static bool check(const struct vm_disk *disk, GError **error)
+{
+    g_autofree char *output = NULL;
+    const char *const arguments[] = {"qemu-img",    "info", "--output=json", "-f", "qcow2",
+                                     disk->overlay, NULL};
+    if (!run_qemu_img(arguments, &output, error)) {
+        g_prefix_error(error, "cannot use the overlay %s of an earlier start: ", disk->overlay);
+        return false;
+    }
+    json_t *info = json_loads(output, 0, NULL);
+    const char *image = json_string_value(json_object_get(info, "backing-filename"));
+    const char *format = json_string_value(json_object_get(info, "backing-filename-format"));
+    bool same = g_strcmp0(image, disk->image) == 0 && g_strcmp0(format, disk->format) == 0;
+    if (!same) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_CONFIG,
+                    "the overlay %s was made for %s (format %s), and vm.image is %s (format %s); "
+                    "remove the overlay to start afresh, or name the old image again",
+                    disk->overlay, image != NULL ? image : "nothing",
+                    format != NULL ? format : "unknown", disk->image, disk->format);
+    }
+    json_decref(info);
+    return same;
+}
+
+bool overlay_prepare(const struct vm_disk *disk, GError **error)
+{
+    return g_file_test(disk->overlay, G_FILE_TEST_EXISTS) ? check(disk, error)
+                                                          : create(disk, error);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/util/log.h"
+
+#include <jansson.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;   /* in JSON */
+    const char *prefix; /* in text */
+    const char *color;
+} levels[] = {
+    [LOG_ERROR] = {"error", "error: ", "\033[1;31m"},
+    [LOG_WARNING] = {"warning", "warning: ", "\033[1;33m"},
+    [LOG_INFO] = {"info", "", ""},
+    [LOG_DEBUG] = {"debug", "debug: ", "\033[2m"},
+};
+
+/* The log is the only global state: it belongs to the process as stderr does. */
+static struct {
+    GMutex lock;
+    enum log_level threshold;
+    enum log_format format;
+    bool color;
+    bool raw_terminal;
+    guint64 dropped; /* lines */
+} state = {.threshold = LOG_INFO};
+
+void log_setup(enum log_level threshold, enum log_format format)
+{
+    const char *no_color = g_getenv("NO_COLOR");
+    state.threshold = threshold;
+    state.format = format;
+    state.color = isatty(STDERR_FILENO) && (no_color == NULL || *no_color == '\0');
+}
+
+void log_set_raw_terminal(bool raw)
+{
+    g_mutex_lock(&state.lock);
+    state.raw_terminal = raw && isatty(STDERR_FILENO);
+    g_mutex_unlock(&state.lock);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= state.threshold;
+}
+
+static char *format_text(enum log_level level, const char *message)
+{
+    const char *color = state.color ? levels[level].color : "";
+    return g_strdup_printf("ocivirt: %s%s%s%s%s", color, levels[level].prefix,
+                           *color != '\0' ? "\033[0m" : "", message,
+                           state.raw_terminal ? "\r\n" : "\n");
+}
+
+static char *format_json(enum log_level level, const char *message)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S.%fZ");
+    json_t *line = json_pack("{ssssss}", "time", time, "level", levels[level].name, "msg", message);
+    g_autofree char *text = json_dumps(line, JSON_COMPACT);
+    json_decref(line);
+    return g_strconcat(text, state.raw_terminal ? "\r\n" : "\n", NULL);
+}
+
+/* Writes one line, or counts it as dropped. The caller holds the lock. */
+static void emit(enum log_level level, const char *message)
+{
+    g_autofree char *text =
+        state.format == LOG_FORMAT_JSON ? format_json(level, message) : format_text(level, message);
+    /* A pipe that polls writable takes PIPE_BUF (4096) bytes without blocking. */
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 50) != 1 || !(out.revents & POLLOUT) ||
+        write(STDERR_FILENO, text, MIN(strlen(text), 4096)) < 0) {
+        state.dropped++;
+    }
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (!log_enabled(level)) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    g_autofree char *raw = g_strdup_vprintf(format, args);
+    va_end(args);
+    /* A guest or a config file can have put anything into a message. */
+    g_autofree char *message = g_utf8_make_valid(raw, -1);
+    for (char *c = message; *c != '\0'; c++) {
+        if (g_ascii_iscntrl(*c) && *c != '\n' && *c != '\t') {
+            *c = '?';
+        }
+    }
+
+    g_mutex_lock(&state.lock);
+    guint64 dropped = state.dropped;
+    if (dropped > 0) {
+        g_autofree char *note =
+            g_strdup_printf("%" G_GUINT64_FORMAT " log lines were lost: stderr was full", dropped);
+        emit(LOG_WARNING, note);
+        if (state.dropped == dropped) {
+            state.dropped = 0;
+        } else {
+            state.dropped--; /* the note itself is no loss */
+        }
+    }
+    emit(level, message);
+    g_mutex_unlock(&state.lock);
+}
