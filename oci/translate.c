@@ -261,6 +261,7 @@ struct vm_spec *oci_translate(const struct oci_config *config, const struct oci_
     spec->device_tree = g_strdup(config->vm.hw.device_tree);
     spec->exit_on_reboot = settings->on_reboot == OCI_REBOOT_EXIT;
     spec->console_socket = g_strconcat(host->root, "/run/console.sock", NULL);
+    spec->agent_socket = g_strconcat(host->root, "/run/agent.sock", NULL);
     set_cpus(&t);
     set_memory(&t);
     set_kernel(&t);

@@ -112,8 +112,9 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
     default_from_environment(&options->root, "OCIVIRT_ROOT");
     default_from_environment(&options->id, "OCIVIRT_ID");
     default_from_environment(&options->log_format, "OCIVIRT_LOG_FORMAT");
-    *status = ERROR_USAGE;
-    return set_up_log(options);
+    bool ok = set_up_log(options);
+    *status = ok ? 0 : ERROR_USAGE;
+    return ok;
 }
 
 void options_finish(struct options *options)

@@ -32,9 +32,9 @@ struct engine {
     struct {
         pid_t pid;
         int pidfd;
-    } made;     /* by the worker; the main loop takes it over in on_vm_made() */
-    pid_t qemu; /* 0: not known yet */
-    int pidfd;  /* -1: the same */
+    } made;                  /* by the worker; the main loop takes it over in on_vm_made() */
+    pid_t qemu;              /* 0: not known yet */
+    int pidfd;               /* -1: the same */
     GHashTable *early_exits; /* pid → status, of processes reaped before QEMU's pid was known */
     bool agent_connected;
     bool agent_asked;
@@ -154,7 +154,7 @@ static bool make_vm(struct engine *e, GError **error)
         return false;
     }
     note_time(e, "libvirt opened");
-    if (!hypervisor_create(e->hypervisor, config->xml, &e->made.pid, error)) {
+    if (!hypervisor_create(e->hypervisor, config->spec, config->xml, &e->made.pid, error)) {
         return false;
     }
     note_time(e, "QEMU started");

@@ -115,9 +115,9 @@ static bool watch(struct hypervisor *h, int id, virConnectDomainEventGenericCall
 
 /*
  * While it opens, the driver reads this CPU's CPUID, and compares it with the one of the cached
- * capabilities. On processors with leaf 0x1F the result has the number of the CPU in it, which libvirt
- * does not mask (9.0 and 11.3): a start on another CPU than the last one's would probe QEMU anew, 0.5 s.
- * So the reading is always done on the first CPU that we may use.
+ * capabilities. On processors with leaf 0x1F the result has the number of the CPU in it, which
+ * libvirt does not mask (9.0 and 11.3): a start on another CPU than the last one's would probe QEMU
+ * anew, 0.5 s. So the reading is always done on the first CPU that we may use.
  */
 static virConnectPtr open_on_first_cpu(const char *uri)
 {
@@ -200,11 +200,29 @@ static bool read_pid(struct hypervisor *h, pid_t *pid, GError **error)
     return true;
 }
 
-bool hypervisor_create(struct hypervisor *h, const char *xml, pid_t *qemu, GError **error)
+/*
+ * With a machine type or an emulator that is not what it should be, libvirt fails late and with
+ * unrelated words ("No PCI buses available"). Asked for its capabilities it says what is wrong.
+ */
+static bool fail_to_create(struct hypervisor *h, const struct vm_spec *spec, GError **error)
+{
+    g_autoptr(GError) late = NULL;
+    fail(&late, "cannot start the VM");
+    const char *machine = spec->machine != NULL ? spec->machine : vm_arch_machine(spec->arch);
+    if (hypervisor_probe(h, spec->emulator, vm_arch_name(spec->arch), machine, error)) {
+        g_propagate_error(error, g_steal_pointer(&late));
+    } else {
+        (*error)->code = ERROR_CONFIG;
+    }
+    return false;
+}
+
+bool hypervisor_create(struct hypervisor *h, const struct vm_spec *spec, const char *xml,
+                       pid_t *qemu, GError **error)
 {
     h->domain = virDomainCreateXML(h->connection, xml, VIR_DOMAIN_START_PAUSED);
     if (h->domain == NULL) {
-        return fail(error, "cannot start the VM");
+        return fail_to_create(h, spec, error);
     }
     return read_pid(h, qemu, error);
 }

@@ -8,6 +8,8 @@
  * answers itself through it. Events arrive on the main loop's thread.
  */
 
+#include "src/vm/vm_spec.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -40,9 +42,10 @@ void hypervisor_close(struct hypervisor *hypervisor);
 bool hypervisor_probe(struct hypervisor *hypervisor, const char *emulator, const char *arch,
                       const char *machine, GError **error);
 
-/* Makes the VM, paused, and gives QEMU's pid. Blocks. ERROR_CONFIG where the XML asks for what this
- * QEMU cannot do. */
-bool hypervisor_create(struct hypervisor *hypervisor, const char *xml, pid_t *qemu, GError **error);
+/* Makes the VM of @spec, whose XML is @xml, paused, and gives QEMU's pid. Blocks. ERROR_CONFIG
+ * where it asks for what this QEMU cannot do. */
+bool hypervisor_create(struct hypervisor *hypervisor, const struct vm_spec *spec, const char *xml,
+                       pid_t *qemu, GError **error);
 
 /* Requests on the VM. All block. */
 bool hypervisor_resume(struct hypervisor *hypervisor, GError **error);

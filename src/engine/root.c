@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 /* libvirt makes the longest socket name: it cuts the domain's name to 20 characters. */
-#define LONGEST_SOCKET                                                                             \
-    "/lib/qemu/channel/target/domain-1-abcdefghijabcdefghij/org.qemu.guest_agent.0"
+#define LONGEST_SOCKET "/lib/qemu/domain-1-abcdefghijabcdefghij/monitor.sock"
 #define LONGEST_ROOT (sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(LONGEST_SOCKET))
 
 static const char *const directories[] = {"cache", "disks", "etc", "lib", "log", "run"};

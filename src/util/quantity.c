@@ -62,5 +62,12 @@ bool quantity_parse_count(const char *text, guint64 min, guint64 max, guint64 *c
 
 char *quantity_format_size(guint64 bytes)
 {
-    return g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
+    char *text = g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
+    /* GLib puts a no-break space before the unit, which nobody can grep for. */
+    char *space = strstr(text, "\302\240");
+    if (space != NULL) {
+        space[0] = ' ';
+        memmove(space + 1, space + 2, strlen(space + 2) + 1);
+    }
+    return text;
 }

@@ -134,7 +134,7 @@ static void add_devices(xmlNode *domain, const struct vm_spec *spec)
     add_console(devices, spec);
 
     xmlNode *agent = xml_add(devices, "channel", "type", "unix", NULL);
-    xml_add(agent, "source", "mode", "bind", NULL);
+    xml_add(agent, "source", "mode", "bind", "path", spec->agent_socket, NULL);
     xml_add(agent, "target", "type", "virtio", "name", "org.qemu.guest_agent.0", NULL);
 
     xml_add(devices, "memballoon", "model", "virtio", "freePageReporting", "on", NULL);

@@ -56,6 +56,7 @@ void vm_spec_free(struct vm_spec *spec)
     g_ptr_array_unref(spec->disks);
     g_ptr_array_unref(spec->metadata);
     g_free(spec->console_socket);
+    g_free(spec->agent_socket);
     g_free(spec);
 }
 

@@ -51,7 +51,8 @@ struct vm_spec {
     GPtrArray *metadata; /* of struct vm_metadata */
 
     bool exit_on_reboot;
-    char *console_socket; /* UNIX socket that QEMU makes for the serial console */
+    char *console_socket; /* UNIX sockets that QEMU makes: for the serial console, */
+    char *agent_socket;   /* and for the guest agent */
 };
 
 struct vm_spec *vm_spec_new(void);

@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The root directory: private, swept of another life, kept where it should be, and replaced where it cannot be.
+
+load helpers
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+@test "it is made, private, and libvirt writes nowhere else" {
+	config "$(order wait)"
+	rmdir "$root"
+	local home=$BATS_TEST_TMPDIR/home
+	mkdir "$home"
+	HOME=$home XDG_RUNTIME_DIR=$home start
+	wait_for '^guest: ready'
+	[[ $(stat -c %a "$root") == 700 ]]
+	[[ $(stat -c %a "$root/instance.json") == 600 ]]
+	kill -TERM "$pid"
+	finish
+	[[ -z $(ls -A "$home") ]]
+}
+
+@test "state of another boot is swept, and no pid in it is believed" {
+	config "$(order poweroff)"
+	sleep 1000 3>&- &
+	local stranger=$!
+	mkdir -p "$root/run/qemu" "$root/disks"
+	echo $stranger >"$root/run/qemu/$(hostname).pid"
+	: >"$root/run/old.sock"
+	: >"$root/disks/kept"
+	jq -n --argjson pid $stranger '{id: "x", bootId: "another", pidNamespace: 1, supervisorPid: $pid,
+		qemuPid: $pid, qemuStartTime: 1}' >"$root/instance.json"
+	start
+	finish
+	expect_status 0
+	kill -0 $stranger
+	kill $stranger
+	[[ ! -e $root/run/old.sock && -e $root/disks/kept ]]
+}
+
+@test "an instance.json full of rubbish is no obstacle" {
+	config "$(order poweroff)"
+	for text in '' '{' '[]' '{"qemuPid": "x"}' '{"id": 1}'; do
+		echo "$text" >"$root/instance.json"
+		run -0 "$ocivirt" run -q --bundle "$bundle" --root "$root"
+	done
+}
+
+@test "a VM of an ocivirt that was killed and still runs is not joined by a second one" {
+	config "$(order ignore)"
+	start
+	wait_for '^guest: ready'
+	local qemu engine
+	qemu=$(qemu_pid)
+	engine=$(engine_pid)
+	kill -STOP "$engine"
+	kill -KILL "$pid"
+	kill -KILL "$engine"
+	wait "$pid" || true
+	pid=
+	run -75 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ $output == *"still runs in $root (QEMU has pid $qemu)"* ]]
+	kill -KILL "$qemu"
+}
+
+@test "a link as root directory is refused" {
+	config "$(order poweroff)"
+	mkdir "$BATS_TEST_TMPDIR/elsewhere"
+	ln -s "$BATS_TEST_TMPDIR/elsewhere" "$root/link"
+	run -69 "$ocivirt" run --bundle "$bundle" --root "$root/link"
+	[[ -z $(ls -A "$BATS_TEST_TMPDIR/elsewhere") ]]
+}
+
+@test "a root directory that cannot be made is status 69, and says why" {
+	config "$(order poweroff)"
+	run -69 "$ocivirt" run --bundle "$bundle" --root /nonexistent/deep/root
+	[[ $output == *"cannot create the directory /nonexistent/deep/root: No such file"* ]]
+	: >"$root/file"
+	run -69 "$ocivirt" run --bundle "$bundle" --root "$root/file"
+}
+
+@test "no space is status 69, and nothing is left running" {
+	config "$(order poweroff)"
+	mount -t tmpfs -o size=4k none "$root"
+	run "$ocivirt" run --bundle "$bundle" --root "$root"
+	umount "$root"
+	[[ $status -eq 69 ]]
+	[[ $output == *"No space left"* ]]
+}
+
+@test "prime warms the cache" {
+	"$ocivirt" prime --root "$root"
+	[[ -n $(ls "$root"/cache/qemu/capabilities/*.xml) ]]
+	[[ ! -e $root/instance.json && ! -e $root/run ]]
+	local before
+	before=$(stat -c %Y%i "$root"/cache/qemu/capabilities/*.xml)
+	config "$(order poweroff)"
+	start
+	finish
+	expect_status 0
+	[[ $(stat -c %Y%i "$root"/cache/qemu/capabilities/*.xml) == "$before" ]]
+}
+
+@test "as a plain user it works as well" {
+	config "$(order poweroff)"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$bundle"
+	rmdir "$root"
+	local copy
+	copy=$(mktemp -d /tmp/ocivirt-test.XXXXXX)
+	cp "$ocivirt" "$guest/vmlinuz" "$guest/initrd.img" "$copy"
+	chmod -R a+rX "$copy"
+	config "$(order poweroff)" ".vm.kernel = {path: \"$copy/vmlinuz\", initrd: \"$copy/initrd.img\", parameters: .vm.kernel.parameters}"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set -all \
+		"$copy/ocivirt" run --bundle "$bundle" --root "$root"
+	rm -rf "$copy"
+	[[ $status -eq 0 && $output == *"guest: powering off"* ]]
+}
