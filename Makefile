@@ -54,7 +54,7 @@ $(BUILD)/guest/disk.raw: tests/guest/build-disk $(BUILD)/guest/initrd.img
 man: $(BUILD)/ocivirt.1
 guest: $(BUILD)/guest/initrd.img $(BUILD)/guest/disk.raw
 
-check: lint check-unit check-native check-container
+check: lint check-unit check-native check-container check-leaks
 
 check-unit: $(UNIT_TESTS)
 	tests/run-unit $^
@@ -64,6 +64,10 @@ check-native: all guest
 
 check-container: image guest
 	tests/run-bats tests/container
+
+# Alone, since it looks at the whole machine.
+check-leaks: image
+	tests/run-bats tests/leaks
 
 # What the compilers, shellcheck and the rules of the house have to say.
 lint:
@@ -100,6 +104,6 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
 
-.PHONY: all check check-unit check-native check-container lint fmt bench image install uninstall \
+.PHONY: all check check-unit check-native check-container check-leaks lint fmt bench image install uninstall \
 	clean man guest
 .SECONDARY:

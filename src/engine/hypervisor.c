@@ -8,6 +8,7 @@
 #include <libvirt/virterror.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 struct hypervisor {
     char *root;
@@ -139,9 +140,43 @@ static virConnectPtr open_on_first_cpu(const char *uri)
     return connection;
 }
 
+/*
+ * As root libvirt sets QEMU's capabilities, and fails late and unclearly ("cannot apply process
+ * capabilities -5") without these. As a plain user it needs none.
+ */
+static bool check_capabilities(GError **error)
+{
+    static const struct {
+        int number; /* linux/capability.h */
+        const char *name;
+    } needed[] = {{1, "DAC_OVERRIDE"}, {6, "SETGID"}, {7, "SETUID"}, {8, "SETPCAP"}};
+
+    g_autofree char *status = NULL;
+    const char *line = NULL;
+    if (geteuid() != 0 || !g_file_get_contents("/proc/self/status", &status, NULL, NULL) ||
+        (line = strstr(status, "\nCapEff:")) == NULL) {
+        return true;
+    }
+    guint64 effective = g_ascii_strtoull(line + strlen("\nCapEff:"), NULL, 16);
+    for (gsize i = 0; i < G_N_ELEMENTS(needed); i++) {
+        if (!(effective & (guint64)1 << needed[i].number)) {
+            g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                        "as root, libvirt's QEMU driver needs capability CAP_%s, which is not "
+                        "there; run as a plain user, who needs none (podman: --user 1000), or add "
+                        "DAC_OVERRIDE, SETGID, SETUID and SETPCAP",
+                        needed[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
 struct hypervisor *hypervisor_open(const char *root, hypervisor_handler *handler, void *data,
                                    GError **error)
 {
+    if (!check_capabilities(error)) {
+        return NULL;
+    }
     g_autofree char *escaped = g_uri_escape_string(root, "/", FALSE);
     g_autofree char *uri = g_strconcat("qemu:///embed?root=", escaped, NULL);
     struct hypervisor *h = g_new0(struct hypervisor, 1);
@@ -211,8 +246,6 @@ static bool fail_to_create(struct hypervisor *h, const struct vm_spec *spec, GEr
     const char *machine = spec->machine != NULL ? spec->machine : vm_arch_machine(spec->arch);
     if (hypervisor_probe(h, spec->emulator, vm_arch_name(spec->arch), machine, error)) {
         g_propagate_error(error, g_steal_pointer(&late));
-    } else {
-        (*error)->code = ERROR_CONFIG;
     }
     return false;
 }

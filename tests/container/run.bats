@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# ocivirt as PID 1 of a container.
+
+load helpers
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+@test "a guest that powers off ends the container with status 0" {
+	config "$(order poweroff)"
+	run_vm --rm
+	expect_status 0
+	has 'guest running after [0-9]+ ms' "$err"
+	has '\[ +0\.000000\] Linux version'
+	has '^guest: powering off'
+	has_not 'ocivirt:'
+}
+
+@test "the image boots something by itself" {
+	status=0
+	timeout "$PATIENCE" "$project/hack/podman" run -i --name "$name" "$image" >"$out" 2>"$err" 3>&- < <(
+		sleep 15
+		echo 'echo in-$(echo the)-guest'
+		sleep 1
+		echo exit
+		sleep 30
+	) || status=$?
+	expect_status 0
+	has 'This is a virtual machine'
+	has 'in-the-guest'
+}
+
+@test "the image can be built upon" {
+	config "$(order poweroff)"
+	printf 'FROM %s\nCOPY config.json /etc/ocivirt/\n' "$image" >"$bundle/Containerfile"
+	podman build --quiet --tag "localhost/$name" "$bundle" >/dev/null
+	run -0 podman run --rm --name "$name" "localhost/$name"
+	podman rmi --force "localhost/$name" >/dev/null
+	[[ $output == *"guest: powering off"* ]]
+}
+
+@test "subcommands run in the image" {
+	run -0 podman run --rm --name "$name" "$image" --version
+	[[ $output == "ocivirt "* ]]
+	run -0 podman run --rm --name "$name" "$image" validate
+	[[ $output == *"/etc/ocivirt/config.json: valid"* ]]
+	run -0 podman run --rm --name "$name" "$image" xml
+	[[ $output == *"<domain "* ]]
+}
+
+@test "the image says how to stop it, who it is, and runs as a plain user" {
+	[[ $(podman image inspect "$image" --format '{{.Config.StopSignal}}') =~ ^(SIGTERM|15)$ ]]
+	[[ $(podman image inspect "$image" --format '{{.Config.User}}') == ocivirt ]]
+	[[ $(podman image inspect "$image" --format '{{index .Config.Labels "org.opencontainers.image.licenses"}}') == LGPL-2.1-or-later ]]
+}
+
+@test "without any privilege, on a read-only root" {
+	config "$(order poweroff)"
+	run_vm --rm --user 1000 --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs /tmp
+	expect_status 0
+	has '^guest: powering off'
+	has_not 'warning' "$err"
+}
+
+@test "as a user that the image does not know" {
+	config "$(order poweroff)"
+	run_vm --rm --user 12345:12345 --cap-drop=all --security-opt=no-new-privileges --read-only
+	expect_status 0
+	has '^guest: powering off'
+}
+
+@test "as root" {
+	config "$(order poweroff)"
+	run_vm --rm --user 0
+	expect_status 0
+	has '^guest: powering off'
+}
+
+@test "as root with the four capabilities that libvirt wants then; without, it says so: status 69" {
+	config "$(order poweroff)"
+	run_vm --rm --user 0 --cap-drop=all --cap-add=DAC_OVERRIDE,SETGID,SETUID,SETPCAP --security-opt=no-new-privileges \
+		--read-only --tmpfs /tmp
+	expect_status 0
+	run_vm --rm --user 0 --cap-drop=all
+	expect_status 69
+	has 'needs capability CAP_DAC_OVERRIDE.*--user 1000' "$err"
+}
+
+@test "a read-only container without any tmpfs says what it needs: status 69" {
+	config "$(order poweroff)"
+	run_vm --rm --read-only --read-only-tmpfs=false --tmpfs /dev/shm:ro,size=4k --mount type=tmpfs,dst=/run,ro
+	[[ $status -ne 0 ]]
+	expect_status 69
+	has 'mount a tmpfs' "$err"
+}
+
+@test "under another init" {
+	config "$(order poweroff)"
+	run_vm --rm --init
+	expect_status 0
+}
+
+@test "environment variables override the bundle" {
+	config "$(order poweroff)"
+	run_vm --rm -e OCIVIRT_MEMORY=200M -e OCIVIRT_CPUS=2
+	expect_status 0
+	has '^guest: ram-mib 200'
+	has '^guest: cpus 2'
+}
+
+@test "the container's memory limit sizes the guest, and refuses what does not fit" {
+	config "$(order poweroff)" 'del(.annotations["org.ocivirt.memory"])'
+	run_vm --rm --memory 512m
+	expect_status 0
+	local mib
+	mib=$(sed -n 's/^guest: ram-mib \([0-9]*\).*/\1/p' "$out")
+	((mib > 200 && mib < 400))
+	run_vm --rm --memory 512m -e OCIVIRT_MEMORY=1G
+	expect_status 78
+	has '1.0 GiB .*512.0 MiB.*at most [0-9.]+ MiB' "$err"
+}
+
+@test "the container's CPUs are the guest's" {
+	config "$(order poweroff)" 'del(.annotations["org.ocivirt.cpus"])'
+	run_vm --rm --cpuset-cpus 0
+	expect_status 0
+	has '^guest: cpus 1'
+	run_vm --rm --cpus 1.5
+	expect_status 0
+	has '^guest: cpus 2'
+}
+
+@test "a wrong config: status 78, with line and remedy" {
+	config "$(annotate memry 1G)"
+	run_vm --rm
+	expect_status 78
+	has '/etc/ocivirt/config.json:7:5: .*did you mean org.ocivirt.memory' "$err"
+}
+
+@test "an overlay survives a restart of the container and goes with it" {
+	config 'del(.vm.kernel)' '.vm.image = {path: "/guest/disk.raw", format: "raw"}'
+	podman run --detach --interactive --name "$name" -v "$bundle:/etc/ocivirt:ro" -v "$project/build/guest:/guest:ro" \
+		"$image" >/dev/null
+	wait_for '^guest: ready'
+	echo 'order disk-write kept' | podman attach --no-stdin=false "$name" >/dev/null &
+	wait_for '^guest: disk says kept'
+	podman stop "$name" >/dev/null
+	podman start "$name" >/dev/null
+	wait_for 'disk vda [0-9]+'
+	[[ $(podman inspect "$name" --format '{{.State.Status}}') == running ]]
+	podman diff "$name" | grep -q '/var/lib/ocivirt/disks/vda.qcow2'
+	podman stop "$name" >/dev/null
+	[[ $(podman inspect "$name" --format '{{.State.ExitCode}}') -eq 0 ]]
+}
