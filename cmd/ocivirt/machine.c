@@ -196,6 +196,9 @@ bool machine_load(struct machine *machine, const struct options *options, int *s
         *status = ERROR_CONFIG;
     }
     oci_problems_finish(&problems);
+    if (!ok) {
+        machine_finish(machine);
+    }
     return ok;
 }
 
@@ -208,4 +211,5 @@ void machine_finish(struct machine *machine)
     vm_spec_free(machine->spec);
     g_free(machine->xml);
     root_finish(&machine->root);
+    *machine = (struct machine){.root.lock = -1};
 }

@@ -392,6 +392,19 @@ static void on_looked_for_internal_error(struct engine *e, GError *error)
     }
 }
 
+/* A reboot that we asked for is, to QEMU, a power-off that libvirt follows with a reset. */
+static void on_rebooted(struct engine *e)
+{
+    log_info("the guest rebooted");
+    if (e->state == LIFECYCLE_LEAVING) {
+        e->facts.guest_powered_off = false;
+        handle(e, LIFECYCLE_GUEST_BACK);
+        if (e->facts.stop_asked) { /* in the meantime: the new boot is to stop as well */
+            handle(e, LIFECYCLE_STOP);
+        }
+    }
+}
+
 static void on_hypervisor_event(enum hypervisor_event event, void *data)
 {
     struct engine *e = data;
@@ -409,7 +422,7 @@ static void on_hypervisor_event(enum hypervisor_event event, void *data)
         handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_REBOOTED:
-        log_info("the guest rebooted");
+        on_rebooted(e);
         break;
     case HYPERVISOR_PAUSED:
         if (e->state == LIFECYCLE_RUNNING || e->state == LIFECYCLE_STOPPING) {

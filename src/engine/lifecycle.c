@@ -19,78 +19,73 @@ static const char *const state_names[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == LIFECYCLE_STATES);
 
-/* A cell that is not written down stays where it is and does nothing: .next is state + 1. */
-#define GO(state, ...)                                                                             \
-    {                                                                                              \
-        LIFECYCLE_##state + 1, 0 __VA_ARGS__                                                       \
+/*
+ * One line per event that means something: in this state, ON(event, next state, actions). A cell
+ * that is not written down stays where it is and does nothing; to tell it, .next is a state + 1.
+ */
+#define ON(event, state, actions)                                                                  \
+    [LIFECYCLE_##event] = {                                                                        \
+        LIFECYCLE_##state + 1,                                                                     \
+        actions,                                                                                   \
     }
-#define STAY(state, ...) GO(state, __VA_ARGS__)
 
-static const struct lifecycle_step table[LIFECYCLE_STATES][LIFECYCLE_EVENTS] =
-    {
-        [LIFECYCLE_CREATING] =
-            {
-                [LIFECYCLE_CREATED] = GO(RUNNING, | LIFECYCLE_RUN),
-                [LIFECYCLE_FAILED] = GO(ENDED, | LIFECYCLE_FINISH),
-                [LIFECYCLE_STOP] = GO(ABORTING, | LIFECYCLE_TIMEOUT),
-                /* The supervisor ends what there is of QEMU: nobody here knows it yet. */
-                [LIFECYCLE_FORCE] = GO(ENDED, | LIFECYCLE_FINISH),
-                [LIFECYCLE_QEMU_EXITED] = STAY(CREATING),
-            },
-        [LIFECYCLE_ABORTING] =
-            {
-                [LIFECYCLE_CREATED] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_FAILED] = GO(ENDED, | LIFECYCLE_FINISH),
-                [LIFECYCLE_FORCE] = GO(ENDED, | LIFECYCLE_FINISH),
-                [LIFECYCLE_DEADLINE] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
-        [LIFECYCLE_RUNNING] =
-            {
-                [LIFECYCLE_STOP] = GO(STOPPING, | LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
-                [LIFECYCLE_FORCE] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_PAUSE] = GO(PAUSED, | LIFECYCLE_SUSPEND),
-                [LIFECYCLE_REBOOT] = STAY(RUNNING, | LIFECYCLE_ASK_REBOOT),
-                [LIFECYCLE_RESET] = STAY(RUNNING, | LIFECYCLE_DO_RESET),
-                [LIFECYCLE_GUEST_LEAVES] = GO(LEAVING),
-                [LIFECYCLE_QEMU_EXITED] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
-        [LIFECYCLE_PAUSED] =
-            {
-                /* A paused guest hears no power button. */
-                [LIFECYCLE_STOP] =
-                    GO(STOPPING, | LIFECYCLE_RUN | LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
-                [LIFECYCLE_FORCE] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_RESUME] = GO(RUNNING, | LIFECYCLE_RUN),
-                [LIFECYCLE_RESET] = STAY(PAUSED, | LIFECYCLE_DO_RESET),
-                [LIFECYCLE_GUEST_LEAVES] = GO(LEAVING),
-                [LIFECYCLE_QEMU_EXITED] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
-        [LIFECYCLE_STOPPING] =
-            {
-                [LIFECYCLE_STOP] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_FORCE] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_DEADLINE] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_GUEST_LEAVES] = GO(LEAVING),
-                [LIFECYCLE_QEMU_EXITED] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
-        [LIFECYCLE_LEAVING] =
-            {
-                /* Usually over in milliseconds; but QEMU may hang in a flush to a dead disk. */
-                [LIFECYCLE_STOP] = STAY(LEAVING, | LIFECYCLE_TIMEOUT),
-                [LIFECYCLE_FORCE] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_DEADLINE] = GO(TERMINATING, | LIFECYCLE_TERM),
-                [LIFECYCLE_QEMU_EXITED] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
-        [LIFECYCLE_TERMINATING] =
-            {
-                [LIFECYCLE_DEADLINE] = GO(KILLING, | LIFECYCLE_KILL),
-                [LIFECYCLE_QEMU_EXITED] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
-        [LIFECYCLE_KILLING] =
-            {
-                [LIFECYCLE_QEMU_EXITED] = GO(ENDED, | LIFECYCLE_FINISH),
-            },
+/* clang-format off */
+static const struct lifecycle_step table[LIFECYCLE_STATES][LIFECYCLE_EVENTS] = {
+    [LIFECYCLE_CREATING] = {
+        ON(CREATED, RUNNING, LIFECYCLE_RUN),
+        ON(FAILED, ENDED, LIFECYCLE_FINISH),
+        ON(STOP, ABORTING, LIFECYCLE_TIMEOUT),
+        /* The supervisor ends what there is of QEMU: nobody here knows it yet. */
+        ON(FORCE, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_ABORTING] = {
+        ON(CREATED, TERMINATING, LIFECYCLE_TERM),
+        ON(FAILED, ENDED, LIFECYCLE_FINISH),
+        ON(FORCE, ENDED, LIFECYCLE_FINISH),
+        ON(DEADLINE, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_RUNNING] = {
+        ON(STOP, STOPPING, LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
+        ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(PAUSE, PAUSED, LIFECYCLE_SUSPEND),
+        ON(REBOOT, RUNNING, LIFECYCLE_ASK_REBOOT),
+        ON(RESET, RUNNING, LIFECYCLE_DO_RESET),
+        ON(GUEST_LEAVES, LEAVING, 0),
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_PAUSED] = {
+        /* A paused guest hears no power button. */
+        ON(STOP, STOPPING, LIFECYCLE_RUN | LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
+        ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(RESUME, RUNNING, LIFECYCLE_RUN),
+        ON(RESET, PAUSED, LIFECYCLE_DO_RESET),
+        ON(GUEST_LEAVES, LEAVING, 0),
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_STOPPING] = {
+        ON(STOP, TERMINATING, LIFECYCLE_TERM),
+        ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(DEADLINE, TERMINATING, LIFECYCLE_TERM),
+        ON(GUEST_LEAVES, LEAVING, 0),
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_LEAVING] = {
+        /* Usually over in milliseconds; but QEMU may hang in a flush to a dead disk. */
+        ON(STOP, LEAVING, LIFECYCLE_TIMEOUT),
+        ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(DEADLINE, TERMINATING, LIFECYCLE_TERM),
+        ON(GUEST_BACK, RUNNING, 0),
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_TERMINATING] = {
+        ON(DEADLINE, KILLING, LIFECYCLE_KILL),
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_KILLING] = {
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
 };
+/* clang-format on */
 
 struct lifecycle_step lifecycle_step(enum lifecycle_state state, enum lifecycle_event event)
 {

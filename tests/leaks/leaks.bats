@@ -13,7 +13,7 @@ inventory() {
 	local storage
 	storage=$("$project/hack/podman" info --format '{{.Store.GraphRoot}}')
 	echo "processes:"
-	ps -eo comm= | grep -E '^(qemu|ocivirt|conmon|crun|catatonit)' | sort || true
+	pgrep -l '^(qemu|ocivirt|conmon|crun|catatonit)' | cut -d' ' -f2 | sort
 	echo "mounts:"
 	cut -d' ' -f2 /proc/mounts | sort
 	echo "files:"

@@ -39,7 +39,7 @@ run_into() {
 }
 
 @test "a reader that stops reading does not stop the guest" {
-	config "$(order print,30000000)"
+	config "$(order print,20000000)"
 	mkfifo "$BATS_TEST_TMPDIR/console"
 	PATIENCE=120
 	sleep 1000 <"$BATS_TEST_TMPDIR/console" 3>&- &

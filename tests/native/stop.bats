@@ -158,9 +158,14 @@ rtmin() {
 	wait_for '^guest: ready'
 	kill -"$(rtmin 15)" "$pid"
 	wait_for '^guest: boot 2'
+	has_not '^guest: power button'
+	kill -"$(rtmin 5)" "$pid"
+	wait_for '^guest: power button'
+	wait_for '^guest: boot 3'
 	kill -TERM "$pid"
 	finish
 	expect_status 0
+	[[ $(grep -c '^guest: power button' "$out") -ge 2 ]]
 }
 
 @test "USR1 writes a line on the state to the log; WINCH and USR2 do nothing" {
