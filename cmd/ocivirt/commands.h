@@ -33,7 +33,8 @@ struct options {
 enum option_group {
     OPTIONS_CONFIG = 1 << 0, /* --bundle, --config */
     OPTIONS_ROOT = 1 << 1,   /* --root */
-    OPTIONS_RUN = 1 << 2,    /* --id, --timings */
+    OPTIONS_ID = 1 << 2,     /* --id */
+    OPTIONS_RUN = 1 << 3,    /* --timings */
 };
 
 /*
@@ -58,11 +59,19 @@ struct machine {
     char *xml;
 };
 
+enum machine_purpose {
+    MACHINE_TO_RUN,
+    MACHINE_TO_CHECK, /* neither QEMU nor KVM is needed to say whether a file is right */
+};
+
 /*
  * Finds, reads, checks and translates. On failure every problem has been reported (to stderr, one
- * line each) and *@status is the exit status.
+ * line each), *@status is the exit status, and @machine is finished.
  */
-bool machine_load(struct machine *machine, const struct options *options, int *status);
+bool machine_load(struct machine *machine, const struct options *options,
+                  enum machine_purpose purpose, int *status);
+/* The file as messages name it. */
+const char *machine_file_name(const struct machine *machine);
 void machine_finish(struct machine *machine);
 
 /* QEMU for @arch, absolute, or NULL with ERROR_UNAVAILABLE. The caller owns it. */

@@ -92,10 +92,11 @@ static bool choose_accel(enum oci_accel wanted, enum vm_accel *accel, GError **e
         return true;
     }
     if (wanted == OCI_ACCEL_KVM) {
-        g_propagate_prefixed_error(error, g_steal_pointer(&local), "accel is kvm: ");
+        g_propagate_prefixed_error(error, g_steal_pointer(&local),
+                                   "the setting accel asks for KVM, which cannot be used: ");
         return false;
     }
-    log_info("no KVM, the guest runs slower under TCG: %s", local->message);
+    log_info("KVM cannot be used, the guest is emulated (TCG) and much slower: %s", local->message);
     return true;
 }
 
@@ -111,10 +112,14 @@ static char *choose_id(const char *wanted)
     return *id != '\0' ? g_steal_pointer(&id) : g_strdup("ocivirt");
 }
 
+const char *machine_file_name(const struct machine *machine)
+{
+    return g_str_equal(machine->file, "-") ? "standard input" : machine->file;
+}
+
 static void report_problems(const struct machine *machine, const struct oci_problems *problems)
 {
-    const char *file = g_str_equal(machine->file, "-") ? "standard input" : machine->file;
-    g_autofree char *text = oci_problems_format(problems, file);
+    g_autofree char *text = oci_problems_format(problems, machine_file_name(machine));
     g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
     for (char **line = lines; *line != NULL; line++) {
         if (**line != '\0') {
@@ -137,22 +142,31 @@ static bool decode(struct machine *machine, const struct oci_document *document,
     return !oci_problems_any(problems);
 }
 
-static bool translate(struct machine *machine, const struct options *options,
-                      struct oci_problems *problems, GError **error)
+/* What only a machine that is to run needs. */
+static bool find_means(struct machine *machine, struct oci_host *host, char **emulator,
+                       GError **error)
 {
+    *emulator = choose_emulator(machine->config, host->arch, error);
+    host->emulator = *emulator;
+    return *emulator != NULL && choose_accel(machine->settings.accel, &host->accel, error);
+}
+
+static bool translate(struct machine *machine, const struct options *options,
+                      enum machine_purpose purpose, struct oci_problems *problems, GError **error)
+{
+    g_autofree char *emulator = NULL;
+    g_autofree char *id = choose_id(options->id);
     struct oci_host host = {
         .arch = vm_arch_native(),
+        .accel = machine->settings.accel == OCI_ACCEL_TCG ? VM_ACCEL_TCG : VM_ACCEL_KVM,
         .cpus = limits_cpus(),
         .memory_limit = limits_memory(),
+        .id = id,
         .root = machine->root.path,
     };
-    g_autofree char *emulator = choose_emulator(machine->config, host.arch, error);
-    if (emulator == NULL || !choose_accel(machine->settings.accel, &host.accel, error)) {
+    if (purpose == MACHINE_TO_RUN && !find_means(machine, &host, &emulator, error)) {
         return false;
     }
-    g_autofree char *id = choose_id(options->id);
-    host.emulator = emulator;
-    host.id = id;
     machine->spec = oci_translate(machine->config, &machine->settings, &host, problems);
     if (machine->spec == NULL) {
         return false;
@@ -162,7 +176,7 @@ static bool translate(struct machine *machine, const struct options *options,
 }
 
 static bool load(struct machine *machine, const struct options *options,
-                 struct oci_problems *problems, GError **error)
+                 enum machine_purpose purpose, struct oci_problems *problems, GError **error)
 {
     gsize length;
     machine->file = find_config(options, error);
@@ -176,19 +190,21 @@ static bool load(struct machine *machine, const struct options *options,
     }
     struct oci_document document;
     bool ok = oci_document_init(&document, text, length, problems) &&
-              decode(machine, &document, problems) && translate(machine, options, problems, error);
+              decode(machine, &document, problems) &&
+              translate(machine, options, purpose, problems, error);
     oci_document_finish(&document);
     problems->document = NULL;
     return ok;
 }
 
-bool machine_load(struct machine *machine, const struct options *options, int *status)
+bool machine_load(struct machine *machine, const struct options *options,
+                  enum machine_purpose purpose, int *status)
 {
     *machine = (struct machine){.root.lock = -1};
     struct oci_problems problems;
     oci_problems_init(&problems);
     g_autoptr(GError) error = NULL;
-    bool ok = load(machine, options, &problems, &error);
+    bool ok = load(machine, options, purpose, &problems, &error);
     if (error != NULL) {
         *status = report_error(error);
     } else if (!ok) {

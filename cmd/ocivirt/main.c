@@ -31,7 +31,7 @@ static void print_help(FILE *out)
     }
     fputs("\nOptions:\n"
           "  -h, --help     this text; `ocivirt COMMAND --help` tells a command's options\n"
-          "  -V, --version  the versions of ocivirt and of what it is built on\n\n"
+          "  -V, --version  the version of ocivirt, and of the OCI runtime-spec that it knows\n\n"
           "The manual is ocivirt(1).\n",
           out);
 }

@@ -60,22 +60,38 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
     };
     const GOptionEntry root[] = {
         {"root", 0, 0, G_OPTION_ARG_FILENAME, &options->root,
-         "where all state is kept (default " ROOT_DEFAULT ")", "DIR"},
+         "where all state is kept (default " ROOT_DEFAULT ", or, where that cannot be written, a "
+         "temporary one that is removed at the end)",
+         "DIR"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry id[] = {
+        {"id", 0, 0, G_OPTION_ARG_STRING, &options->id,
+         "name of the VM (default: this container's host name)", "ID"},
         G_OPTION_ENTRY_NULL,
     };
     const GOptionEntry run[] = {
-        {"id", 0, 0, G_OPTION_ARG_STRING, &options->id,
-         "name of the VM (default: this container's host name)", "ID"},
         {"timings", 0, 0, G_OPTION_ARG_NONE, &options->timings,
          "tell how long each part of the start takes", NULL},
         G_OPTION_ENTRY_NULL,
     };
+    const struct {
+        unsigned group;
+        const GOptionEntry *entries;
+    } sets[] = {
+        {OPTIONS_CONFIG, config},
+        {OPTIONS_ROOT, root},
+        {OPTIONS_ID, id},
+        {OPTIONS_RUN, run},
+    };
 
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     GOptionGroup *group = g_option_group_new("", "", "", options, NULL);
-    g_option_group_add_entries(group, groups & OPTIONS_CONFIG ? config : common + 4);
-    g_option_group_add_entries(group, groups & OPTIONS_ROOT ? root : common + 4);
-    g_option_group_add_entries(group, groups & OPTIONS_RUN ? run : common + 4);
+    for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
+        if (groups & sets[i].group) {
+            g_option_group_add_entries(group, sets[i].entries);
+        }
+    }
     g_option_group_add_entries(group, common);
     g_option_context_set_main_group(context, group);
     g_option_context_set_help_enabled(context, FALSE);
@@ -100,7 +116,8 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
         return false;
     }
     if (arguments[0] != NULL && arguments[1] != NULL) {
-        log_error("there is no argument \"%s\"; see %s --help", arguments[1], program);
+        log_error("unexpected argument \"%s\": %s takes options only; see %s --help", arguments[1],
+                  program, program);
         *status = ERROR_USAGE;
         return false;
     }

@@ -136,8 +136,8 @@ int command_run(int argc, char **argv)
                       "Boot the VM that a config.json describes, show its console on standard "
                       "output,\nand end when it ends. Signals stop, pause and reboot it: see "
                       "ocivirt(1).",
-                      OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_RUN, &status) &&
-        machine_load(&machine, &options, &status)) {
+                      OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_ID | OPTIONS_RUN, &status) &&
+        machine_load(&machine, &options, MACHINE_TO_RUN, &status)) {
         status = run(&machine, &options);
         machine_finish(&machine);
     }

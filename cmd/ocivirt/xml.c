@@ -10,8 +10,8 @@ int command_xml(int argc, char **argv)
     int status = 0;
     if (options_parse(&options, argc, argv, "xml",
                       "Print the libvirt domain XML that run would start.",
-                      OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_RUN, &status) &&
-        machine_load(&machine, &options, &status)) {
+                      OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_ID, &status) &&
+        machine_load(&machine, &options, MACHINE_TO_RUN, &status)) {
         fputs(machine.xml, stdout);
         machine_finish(&machine);
     }

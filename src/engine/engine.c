@@ -18,6 +18,10 @@
 #define KILL_AFTER_TERM_MS 500
 /* QEMU is reaped, and libvirt's word on why it ended is still on its way. */
 #define LAST_WORD_MS 300
+/* timeout(1), and a terminal beside a forwarding parent, deliver one stop as two signals. */
+#define ONE_STOP_MS 10
+/* A guest may reset more than once for one reboot. */
+#define ONE_REBOOT_MS 1000
 
 struct engine {
     const struct engine_config *config;
@@ -43,7 +47,8 @@ struct engine {
     guint deadline; /* GSource ids; 0: not set */
     guint asking;
     guint last_word;
-    gint64 stop_asked_at; /* µs; 0: not asked */
+    gint64 stop_asked_at; /* µs, monotonic */
+    gint64 rebooted_at;   /* the same, the last time */
     guint64 oom_kills;    /* at the start */
 };
 
@@ -395,7 +400,10 @@ static void on_looked_for_internal_error(struct engine *e, GError *error)
 /* A reboot that we asked for is, to QEMU, a power-off that libvirt follows with a reset. */
 static void on_rebooted(struct engine *e)
 {
-    log_info("the guest rebooted");
+    if (e->rebooted_at == 0 || ms_since(e->rebooted_at) > ONE_REBOOT_MS) {
+        log_info("the guest rebooted");
+    }
+    e->rebooted_at = g_get_monotonic_time();
     if (e->state == LIFECYCLE_LEAVING) {
         e->facts.guest_powered_off = false;
         handle(e, LIFECYCLE_GUEST_BACK);
@@ -454,7 +462,10 @@ void engine_request(struct engine *e, enum engine_request request)
                  ms_since(e->config->started_at) / 1000);
         return;
     }
-    if (request == ENGINE_STOP && e->stop_asked_at != 0) {
+    if (request == ENGINE_STOP && e->facts.stop_asked) {
+        if (ms_since(e->stop_asked_at) < ONE_STOP_MS) {
+            return;
+        }
         request = ENGINE_FORCE; /* whoever asks twice has no more patience */
     }
     if (request == ENGINE_STOP) {

@@ -114,9 +114,10 @@ static int outcome_of_force(const struct lifecycle_facts *facts, char **message)
                                                       rung)
                                     : g_strdup("the start was ended at once, as asked");
     } else {
-        *message = g_strdup_printf("the guest did not power off within its stop-timeout: QEMU got "
-                                   "%s",
-                                   rung);
+        *message =
+            g_strdup_printf("the guest did not power off within its stop-timeout and was ended: "
+                            "QEMU got %s",
+                            rung);
     }
     return KILLED;
 }
@@ -152,7 +153,7 @@ static int outcome_of_exit(const struct lifecycle_facts *facts, char **message)
 int lifecycle_outcome(const struct lifecycle_facts *facts, char **message)
 {
     if (facts->guest_crashed) {
-        *message = g_strdup("the guest crashed");
+        *message = g_strdup("the guest crashed; its last words are on the console");
         return CRASHED;
     }
     if (facts->guest_powered_off && !facts->sent_kill) {

@@ -81,7 +81,9 @@ static bool make_directory(const char *path, bool *created, GError **error)
 {
     *created = g_mkdir(path, 0700) == 0;
     if (!*created && errno != EEXIST) {
-        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot create the directory %s", path);
+        error_set_errno(
+            error, ERROR_UNAVAILABLE, errno,
+            "cannot create the directory %s (name a writable root directory with --root)", path);
         return false;
     }
     return true;

@@ -33,8 +33,55 @@ static bool run_qemu_img(const char *const *arguments, char **output, GError **e
     return true;
 }
 
+/* What qemu-img says of the image @path; NULL and @error if it is none of this @format. */
+static json_t *get_info(const char *path, const char *format, GError **error)
+{
+    g_autofree char *output = NULL;
+    const char *const arguments[] = {"qemu-img", "info", "--output=json", "-f", format, path, NULL};
+    if (!run_qemu_img(arguments, &output, error)) {
+        return NULL;
+    }
+    json_t *info = json_loads(output, 0, NULL);
+    return info != NULL ? info : json_object();
+}
+
+static const char *get_word(const json_t *info, const char *key)
+{
+    const char *word = json_string_value(json_object_get(info, key));
+    return word != NULL ? word : "";
+}
+
+/* A raw image is whatever it is; all others say what they are, and may stand on another file. */
+static bool check_image(const struct vm_disk *disk, GError **error)
+{
+    if (g_str_equal(disk->format, "raw")) {
+        return true;
+    }
+    json_t *info = get_info(disk->image, disk->format, error);
+    if (info == NULL) {
+        g_prefix_error(error, "vm.image: ");
+        if (error != NULL && !g_error_matches(*error, ERROR_DOMAIN, ERROR_INTERNAL)) {
+            (*error)->code = ERROR_CONFIG;
+        }
+        return false;
+    }
+    const char *backing = get_word(info, "backing-filename");
+    bool complete = *backing == '\0';
+    if (!complete) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_CONFIG,
+                    "vm.image: %s stands on another image, %s, and must be complete; make it so "
+                    "with: qemu-img convert -O qcow2 %s NEW",
+                    disk->image, backing, disk->image);
+    }
+    json_decref(info);
+    return complete;
+}
+
 static bool create(const struct vm_disk *disk, GError **error)
 {
+    if (!check_image(disk, error)) {
+        return false;
+    }
     /* Under another name first: a half-made overlay must not look like one. */
     g_autofree char *partial = g_strconcat(disk->overlay, ".new", NULL);
     const char *const arguments[] = {"qemu-img",   "create", "-q",        "-f",    "qcow2", "-F",
@@ -53,25 +100,22 @@ static bool create(const struct vm_disk *disk, GError **error)
     return true;
 }
 
-static bool check(const struct vm_disk *disk, GError **error)
+static bool check_overlay(const struct vm_disk *disk, GError **error)
 {
-    g_autofree char *output = NULL;
-    const char *const arguments[] = {"qemu-img",    "info", "--output=json", "-f", "qcow2",
-                                     disk->overlay, NULL};
-    if (!run_qemu_img(arguments, &output, error)) {
-        g_prefix_error(error, "cannot use the overlay %s of an earlier start: ", disk->overlay);
+    json_t *info = get_info(disk->overlay, "qcow2", error);
+    if (info == NULL) {
+        g_prefix_error(error, "cannot use the overlay of an earlier start: ");
         return false;
     }
-    json_t *info = json_loads(output, 0, NULL);
-    const char *image = json_string_value(json_object_get(info, "backing-filename"));
-    const char *format = json_string_value(json_object_get(info, "backing-filename-format"));
-    bool same = g_strcmp0(image, disk->image) == 0 && g_strcmp0(format, disk->format) == 0;
+    const char *image = get_word(info, "backing-filename");
+    const char *format = get_word(info, "backing-filename-format");
+    bool same = g_str_equal(image, disk->image) && g_str_equal(format, disk->format);
     if (!same) {
         g_set_error(error, ERROR_DOMAIN, ERROR_CONFIG,
                     "the overlay %s was made for %s (format %s), and vm.image is %s (format %s); "
                     "remove the overlay to start afresh, or name the old image again",
-                    disk->overlay, image != NULL ? image : "nothing",
-                    format != NULL ? format : "unknown", disk->image, disk->format);
+                    disk->overlay, *image != '\0' ? image : "nothing",
+                    *format != '\0' ? format : "unknown", disk->image, disk->format);
     }
     json_decref(info);
     return same;
@@ -79,6 +123,6 @@ static bool check(const struct vm_disk *disk, GError **error)
 
 bool overlay_prepare(const struct vm_disk *disk, GError **error)
 {
-    return g_file_test(disk->overlay, G_FILE_TEST_EXISTS) ? check(disk, error)
+    return g_file_test(disk->overlay, G_FILE_TEST_EXISTS) ? check_overlay(disk, error)
                                                           : create(disk, error);
 }

@@ -50,7 +50,7 @@ teardown() { common_teardown; }
 
 @test "the image says how to stop it, who it is, and runs as a plain user" {
 	[[ $(podman image inspect "$image" --format '{{.Config.StopSignal}}') =~ ^(SIGTERM|15)$ ]]
-	[[ $(podman image inspect "$image" --format '{{.Config.User}}') == ocivirt ]]
+	[[ $(podman image inspect "$image" --format '{{.Config.User}}') == 1000:1000 ]]
 	[[ $(podman image inspect "$image" --format '{{index .Config.Labels "org.opencontainers.image.licenses"}}') == LGPL-2.1-or-later ]]
 }
 

@@ -27,7 +27,7 @@ teardown() { common_teardown; }
 	at_most 4500 "$asked"
 	finish
 	expect_status 137
-	has 'stop-timeout: QEMU got SIGTERM' "$err"
+	has 'stop-timeout and was ended: QEMU got SIGTERM' "$err"
 }
 
 @test "the usual stop-timeout ends before podman's own patience does" {
@@ -37,7 +37,7 @@ teardown() { common_teardown; }
 	podman stop "$name" >/dev/null
 	finish
 	expect_status 137
-	has 'stop-timeout: QEMU got SIGTERM' "$err"
+	has 'stop-timeout and was ended: QEMU got SIGTERM' "$err"
 }
 
 @test "a second SIGTERM ends it at once" {

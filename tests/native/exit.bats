@@ -74,7 +74,7 @@ teardown() { common_teardown; }
 	finish
 	if [[ $status -ne 0 ]]; then
 		expect_status 69
-		has 'accel is kvm: .*/dev/kvm' "$err"
+		has 'accel asks for KVM.*/dev/kvm' "$err"
 	fi
 }
 

@@ -74,7 +74,7 @@ teardown() { common_teardown; }
 @test "a root directory that cannot be made is status 69, and says why" {
 	config "$(order poweroff)"
 	run -69 "$ocivirt" run --bundle "$bundle" --root /nonexistent/deep/root
-	[[ $output == *"cannot create the directory /nonexistent/deep/root: No such file"* ]]
+	[[ $output == *"cannot create the directory /nonexistent/deep/root (name a writable root directory with --root): No such file"* ]]
 	: >"$root/file"
 	run -69 "$ocivirt" run --bundle "$bundle" --root "$root/file"
 }

@@ -138,3 +138,18 @@ teardown() { common_teardown; }
 	has "$root/disks/vda.qcow2 was made for $guest/disk.qcow2" "$err"
 	[[ -e $root/disks/vda.qcow2 ]]
 }
+
+@test "an image of another format, or one that stands on another, is refused: status 78" {
+	config 'del(.vm.kernel)' ".vm.image = {path: \"$guest/disk.raw\", format: \"qcow2\"}"
+	start
+	finish
+	expect_status 78
+	has 'vm.image: .*not in qcow2 format' "$err"
+	qemu-img create -q -f qcow2 -b "$guest/disk.raw" -F raw "$BATS_TEST_TMPDIR/upper.qcow2"
+	config 'del(.vm.kernel)' ".vm.image = {path: \"$BATS_TEST_TMPDIR/upper.qcow2\", format: \"qcow2\"}"
+	start
+	finish
+	expect_status 78
+	has "stands on another image, $guest/disk.raw.*qemu-img convert" "$err"
+	[[ ! -e $root/disks/vda.qcow2 ]]
+}

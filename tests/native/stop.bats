@@ -47,7 +47,7 @@ rtmin() {
 	expect_status 137
 	at_most 4000 "$asked"
 	! at_most 2900 "$asked"
-	has 'did not power off within its stop-timeout: QEMU got SIGTERM' "$err"
+	has 'did not power off within its stop-timeout and was ended: QEMU got SIGTERM' "$err"
 	# Asked at once, and again every second.
 	[[ $(grep -c '^guest: power button' "$out") -ge 2 ]]
 }
@@ -189,4 +189,16 @@ rtmin() {
 	finish
 	expect_status 137
 	has_not '^guest: power button'
+}
+
+@test "one stop that arrives as two signals, as timeout(1) sends it, is one" {
+	config "$(order wait)"
+	start
+	wait_for '^guest: listening'
+	kill -TERM "$pid"
+	kill -HUP "$pid"
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+	has '^guest: power button'
 }
