@@ -29,17 +29,20 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(filter-out $(BUILD)/cmd/%,$(OBJECTS))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 
+# One short line a step; V=1 shows the commands.
+run = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2) && )$(3)
+
 all: $(BUILD)/ocivirt
 
 $(BUILD)/ocivirt: $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call run,LINK,$@,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS))
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call run,CC,$<,$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call run,LINK,$@,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS))
 
 $(BUILD)/%.1: docs/%.1.scd
 	@mkdir -p $(@D)

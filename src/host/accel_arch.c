@@ -59,12 +59,12 @@ static bool enter_long_mode(int vcpu)
 
 static bool copy_cpuid(int kvm, int vcpu)
 {
-    struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entries[256];
-    } cpuid = {.head.nent = 256};
-    return ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) == 0 &&
-           ioctl(vcpu, KVM_SET_CPUID2, &cpuid) == 0;
+    const unsigned entries = 256;
+    g_autofree struct kvm_cpuid2 *cpuid =
+        g_malloc0(sizeof(*cpuid) + entries * sizeof(struct kvm_cpuid_entry2));
+    cpuid->nent = entries;
+    return ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) == 0 &&
+           ioctl(vcpu, KVM_SET_CPUID2, cpuid) == 0;
 }
 
 static bool runs(int kvm, int vcpu)
