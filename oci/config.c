@@ -99,6 +99,10 @@ struct oci_config *oci_config_decode(const struct oci_document *document, const 
     if (config->annotations == NULL) {
         config->annotations = g_ptr_array_new();
     }
+    json_t *vm = json_object_get(document->root, "vm");
+    bool go = !json_is_object(json_object_get(vm, "hwConfig")) &&
+              json_is_object(json_object_get(vm, "hwconfig"));
+    config->vm.hw.path = go ? "vm.hwconfig" : "vm.hwConfig";
     oci_rules_check(config, problems);
     return config;
 }

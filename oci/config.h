@@ -54,6 +54,7 @@ struct oci_config {
             char *device_tree;
             struct oci_uint vcpus;
             struct oci_uint memory; /* bytes */
+            const char *path;       /* "vm.hwConfig", or as Go's types spell it: for messages */
         } hw;
     } vm;
 

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* A longer value would hide what a message says of it. */
+#define LONGEST_TOKEN 60
+
 /* "a string", "an integer": what @value is, for messages. */
 static const char *kind_of(const json_t *value)
 {
@@ -31,7 +34,13 @@ static const char *kind_of(const json_t *value)
 static void wrong_type(const struct oci_decoder *decoder, const char *path, const char *expected,
                        const json_t *value)
 {
-    oci_problems_add(decoder->problems, path, "must be %s, and is %s", expected, kind_of(value));
+    g_autofree char *token = NULL;
+    if (!json_is_object(value) && !json_is_array(value) && !json_is_null(value)) {
+        token = oci_document_token(decoder->document, path);
+    }
+    bool show = token != NULL && strlen(token) <= LONGEST_TOKEN;
+    oci_problems_add(decoder->problems, path, "must be %s, and is %s%s%s%s", expected,
+                     kind_of(value), show ? " (" : "", show ? token : "", show ? ")" : "");
 }
 
 /* The string of @value; NULL and a problem if it is none, or holds a NUL that C would cut it at. */
@@ -97,45 +106,45 @@ static void decode_strings(const struct oci_decoder *decoder, const char *path, 
     *out = g_strv_builder_end(strings);
 }
 
+/* The digits of an integer, however long; NULL: @value is none. */
+static char *integer_text(const struct oci_decoder *decoder, const char *path, const json_t *value)
+{
+    if (json_is_integer(value)) {
+        return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    }
+    g_autofree char *token =
+        json_is_real(value) ? oci_document_token(decoder->document, path) : NULL;
+    return token != NULL && strpbrk(token, ".eE") == NULL ? g_steal_pointer(&token) : NULL;
+}
+
 static void decode_uint(const struct oci_decoder *decoder, const struct oci_field *field,
                         const char *path, const json_t *value, struct oci_uint *out)
 {
-    guint64 number;
-    if (json_is_integer(value) && json_integer_value(value) >= 0) {
-        number = json_integer_value(value);
-    } else if (!json_is_real(value) || !oci_document_unsigned(decoder->document, path, &number)) {
-        if (json_is_integer(value)) {
-            oci_problems_add(decoder->problems, path, "must not be negative, and is %lld",
-                             (long long)json_integer_value(value));
-        } else {
-            wrong_type(decoder, path, "an integer without a fraction", value);
-        }
-        return;
-    }
-    if (number < field->min || number > field->max) {
+    guint64 number = 0;
+    g_autofree char *digits = integer_text(decoder, path, value);
+    if (digits == NULL) {
+        wrong_type(decoder, path, "an integer without a fraction", value);
+    } else if (*digits == '-') {
+        oci_problems_add(decoder->problems, path, "must not be negative, and is %s", digits);
+    } else if (!g_ascii_string_to_unsigned(digits, 10, field->min, field->max, &number, NULL)) {
         oci_problems_add(decoder->problems, path,
-                         "must be from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
-                         ", and is %" G_GUINT64_FORMAT,
-                         field->min, field->max, number);
-        return;
+                         "must be from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ", and is %s",
+                         field->min, field->max, digits);
+    } else {
+        *out = (struct oci_uint){true, number};
     }
-    *out = (struct oci_uint){true, number};
 }
 
 static void decode_int(const struct oci_decoder *decoder, const char *path, const json_t *value,
                        struct oci_int *out)
 {
-    guint64 number;
+    g_autofree char *digits = integer_text(decoder, path, value);
     if (json_is_integer(value)) {
         *out = (struct oci_int){true, json_integer_value(value)};
-    } else if (json_is_real(value) && oci_document_unsigned(decoder->document, path, &number)) {
-        if (number > G_MAXINT64) {
-            oci_problems_add(decoder->problems, path,
-                             "must be at most %" G_GINT64_FORMAT ", and is %" G_GUINT64_FORMAT,
-                             G_MAXINT64, number);
-            return;
-        }
-        *out = (struct oci_int){true, number};
+    } else if (digits != NULL) { /* jansson could not hold it */
+        oci_problems_add(decoder->problems, path, "must be at %s %s, and is %s",
+                         *digits == '-' ? "least" : "most",
+                         *digits == '-' ? "-9223372036854775808" : "9223372036854775807", digits);
     } else {
         wrong_type(decoder, path, "an integer without a fraction", value);
     }
@@ -224,9 +233,10 @@ void oci_decode(const struct oci_decoder *decoder, json_t *object, const char *p
     for (const struct oci_field *field = fields; field->name != NULL; field++) {
         const char *name = field->name;
         json_t *value = json_object_get(object, name);
-        if (value == NULL && field->alias != NULL) {
+        json_t *other = field->alias != NULL ? json_object_get(object, field->alias) : NULL;
+        if (other != NULL && (value == NULL || json_is_null(value))) {
             name = field->alias;
-            value = json_object_get(object, name);
+            value = other;
         }
         g_autofree char *at = oci_path_child(path, name);
         /* Go writes null for a nil pointer, slice or map. */

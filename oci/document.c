@@ -52,10 +52,17 @@ char *oci_document_read(const char *path, gsize *length, GError **error)
     return ok ? text : (g_free(text), NULL);
 }
 
+/* Whether the integer of @n digits, behind a sign or not, is past 64 bits signed. */
+static bool is_long(const char *digits, gsize n, bool negative)
+{
+    const char *limit = negative ? "9223372036854775808" : "9223372036854775807";
+    return n > strlen(limit) || (n == strlen(limit) && strncmp(digits, limit, n) > 0);
+}
+
 /*
  * jansson refuses a whole file for one integer past 64 bits signed, and engines write such
  * (RLIM_INFINITY). In a copy of the text such an integer becomes a real of the same length:
- * 18446744073709551615 → 184467440737095516e2. Who wants it exactly reads the original text.
+ * 18446744073709551615 → 0.446744073709551615. Who wants it exactly reads the original text.
  */
 static void hide_long_integers(char *text, gsize length)
 {
@@ -72,13 +79,30 @@ static void hide_long_integers(char *text, gsize length)
         } else if (g_ascii_isdigit(text[i])) {
             gsize n = strspn(text + i, "0123456789");
             gsize after = strspn(text + i, "0123456789.eE+-");
-            if (n >= 19 && after == n) {
-                text[i + n - 2] = 'e';
-                text[i + n - 1] = '2';
+            bool negative = i > 0 && text[i - 1] == '-';
+            if (after == n && text[i] != '0' && is_long(text + i, n, negative)) {
+                text[i] = '0';
+                text[i + 1] = '.';
             }
             i += after - 1;
         }
     }
+}
+
+/* jansson's words on what it found, or better ones for what it cannot put into words. */
+static void explain_syntax(const struct oci_document *document, const json_error_t *error,
+                           struct oci_problems *problems)
+{
+    unsigned line, column; /* jansson's column counts characters, ours bytes */
+    oci_document_line_column(document, MAX(error->position, 1) - 1, &line, &column);
+    const char *message = error->text;
+    if (strspn(document->text, " \t\r\n") == document->length) {
+        message = "there is nothing in it";
+    } else if (g_str_has_prefix(document->text, "\xef\xbb\xbf")) {
+        message = "it begins with a byte order mark; save it as UTF-8 without one";
+        line = column = 1;
+    }
+    oci_problems_add_syntax(problems, line, column, "not valid JSON: %s", message);
 }
 
 bool oci_document_init(struct oci_document *document, char *text, gsize length,
@@ -90,10 +114,10 @@ bool oci_document_init(struct oci_document *document, char *text, gsize length,
     g_autofree char *copy = g_memdup2(text, length + 1);
     hide_long_integers(copy, length);
     json_error_t error;
-    json_t *root = json_loadb(copy, length, JSON_REJECT_DUPLICATES, &error);
+    /* JSON_ALLOW_NUL: decoding refuses it with a better message. */
+    json_t *root = json_loadb(copy, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (root == NULL) {
-        oci_problems_add_syntax(problems, MAX(error.line, 1), MAX(error.column, 1),
-                                "not valid JSON: %s", error.text);
+        explain_syntax(document, &error, problems);
         return false;
     }
     if (!json_is_object(root)) {
@@ -308,15 +332,25 @@ void oci_document_line_column(const struct oci_document *document, gsize offset,
     *column = offset - start + 1;
 }
 
-bool oci_document_unsigned(const struct oci_document *document, const char *path, guint64 *value)
+char *oci_document_token(const struct oci_document *document, const char *path)
 {
     struct oci_position position;
     if (!oci_document_locate(document, path, &position)) {
-        return false;
+        return NULL;
     }
-    const char *token = document->text + position.value;
-    g_autofree char *digits = g_strndup(token, strcspn(token, ",]} \t\r\n"));
-    return g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT64, value, NULL);
+    struct cursor end = {document->text, document->length, position.value};
+    skip_value(&end);
+    gsize length = end.at - position.value;
+    while (length > 0 && strchr(" \t\r\n", document->text[position.value + length - 1]) != NULL) {
+        length--;
+    }
+    return g_strndup(document->text + position.value, length);
+}
+
+bool oci_document_unsigned(const struct oci_document *document, const char *path, guint64 *value)
+{
+    g_autofree char *token = oci_document_token(document, path);
+    return token != NULL && g_ascii_string_to_unsigned(token, 10, 0, G_MAXUINT64, value, NULL);
 }
 
 char *oci_path_child(const char *parent, const char *name)

@@ -45,6 +45,9 @@ bool oci_document_locate(const struct oci_document *document, const char *path,
 void oci_document_line_column(const struct oci_document *document, gsize offset, unsigned *line,
                               unsigned *column);
 
+/* The value at @path as the file writes it, or NULL. The caller owns it. */
+char *oci_document_token(const struct oci_document *document, const char *path);
+
 /* The integer at @path, read from the text: for those that jansson cannot hold. False if what
  * stands there is no integer, or does not fit into 64 bits. */
 bool oci_document_unsigned(const struct oci_document *document, const char *path, guint64 *value);

@@ -102,6 +102,18 @@ static int by_position(gconstpointer a, gconstpointer b)
     return left->column < right->column ? -1 : left->column > right->column;
 }
 
+/* A line stays one, and a terminal is told nothing, whatever the file has put into a name. */
+static void append_visible(GString *text, const char *words)
+{
+    for (const char *c = words; *c != '\0'; c++) {
+        if (g_ascii_iscntrl(*c)) {
+            g_string_append_printf(text, "\\u%04x", *c);
+        } else {
+            g_string_append_c(text, *c);
+        }
+    }
+}
+
 char *oci_problems_format(const struct oci_problems *problems, const char *file)
 {
     g_autoptr(GPtrArray) sorted = g_ptr_array_copy(problems->list, NULL, NULL);
@@ -115,9 +127,11 @@ char *oci_problems_format(const struct oci_problems *problems, const char *file)
             g_string_append_printf(text, "%s:%u:%u: ", file, problem->line, problem->column);
         }
         if (*problem->where != '\0') {
-            g_string_append_printf(text, "%s: ", problem->where);
+            append_visible(text, problem->where);
+            g_string_append(text, ": ");
         }
-        g_string_append_printf(text, "%s\n", problem->message);
+        append_visible(text, problem->message);
+        g_string_append_c(text, '\n');
     }
     if (problems->dropped > 0) {
         g_string_append_printf(text, "%s: %" G_GSIZE_FORMAT " more problems are not shown\n", file,

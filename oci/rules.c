@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "oci/rules.h"
+#include "oci/document.h"
 #include "src/util/quantity.h"
 
 #include <errno.h>
@@ -56,12 +57,14 @@ static void check_hostname(const struct oci_config *config, struct oci_problems 
     }
 }
 
-/* Whether decoding has already complained about something below "vm". */
-static bool vm_is_in_doubt(const struct oci_problems *problems)
+/* Whether decoding has already complained about @path, or of something around it. */
+static bool is_in_doubt(const struct oci_problems *problems, const char *path)
 {
     for (guint i = 0; i < problems->list->len; i++) {
         const struct oci_problem *problem = g_ptr_array_index(problems->list, i);
-        if (g_str_has_prefix(problem->where, "vm")) {
+        gsize length = strlen(problem->where);
+        if (length > 0 && g_str_has_prefix(path, problem->where) &&
+            (path[length] == '\0' || path[length] == '.')) {
             return true;
         }
     }
@@ -70,26 +73,26 @@ static bool vm_is_in_doubt(const struct oci_problems *problems)
 
 static void check_boot(const struct oci_config *config, struct oci_problems *problems)
 {
-    const char *kernel = config->vm.kernel.path;
-    if (kernel == NULL && config->vm.image.path == NULL && !vm_is_in_doubt(problems)) {
+    bool kernel = config->vm.kernel.path != NULL || is_in_doubt(problems, "vm.kernel.path");
+    bool image = config->vm.image.path != NULL || is_in_doubt(problems, "vm.image.path");
+    if (!kernel && !image) {
         oci_problems_add(problems, "vm",
                          "there is nothing to boot: name a kernel in vm.kernel.path, or a disk "
                          "image with its own boot loader in vm.image.path");
     }
-    if (kernel == NULL && config->vm.kernel.initrd != NULL) {
+    if (!kernel && config->vm.kernel.initrd != NULL) {
         oci_problems_add(problems, "vm.kernel.initrd",
                          "an initrd needs a kernel: name it in vm.kernel.path");
     }
-    if (kernel == NULL && config->vm.kernel.parameters != NULL &&
+    if (!kernel && config->vm.kernel.parameters != NULL &&
         config->vm.kernel.parameters[0] != NULL) {
         oci_problems_add(problems, "vm.kernel.parameters",
                          "parameters need a kernel: name it in vm.kernel.path (the boot loader of "
                          "a disk image has parameters of its own)");
     }
-    if (config->vm.image.path == NULL && config->vm.image.format != NULL) {
+    if (!image && config->vm.image.format != NULL) {
         oci_problems_add(problems, "vm.image.format",
-                         "a format needs an image: name it in "
-                         "vm.image.path");
+                         "a format needs an image: name it in vm.image.path");
     }
 }
 
@@ -178,5 +181,6 @@ void oci_rules_check_files(const struct oci_config *config, struct oci_problems 
     check_file(config->vm.kernel.path, "vm.kernel.path", "kernel", problems);
     check_file(config->vm.kernel.initrd, "vm.kernel.initrd", "initrd", problems);
     check_file(config->vm.image.path, "vm.image.path", "disk image", problems);
-    check_file(config->vm.hw.device_tree, "vm.hwConfig.deviceTree", "device tree", problems);
+    g_autofree char *device_tree = oci_path_child(config->vm.hw.path, "deviceTree");
+    check_file(config->vm.hw.device_tree, device_tree, "device tree", problems);
 }

@@ -87,7 +87,7 @@ static char *parse(const struct setting *setting, const char *text, struct oci_s
         return parse_word(setting, text, member);
     case STRING:
         if (*text == '\0') {
-            return g_strdup("must not be empty");
+            return g_strdup("must not be empty; leave it out to get the default");
         }
         g_free(*(char **)member);
         *(char **)member = g_strdup(text);
@@ -103,8 +103,10 @@ static char *parse(const struct setting *setting, const char *text, struct oci_s
         }
         return g_strdup_printf("\"%s\" is not a size such as 536870912, 512M or 1GiB", text);
     case DURATION:
-        if (quantity_parse_duration(text, member) && *(guint64 *)member <= G_MAXINT32) {
-            return NULL;
+        if (quantity_parse_duration(text, member)) {
+            return *(guint64 *)member <= G_MAXINT32
+                       ? NULL
+                       : g_strdup_printf("\"%s\" is too long; 24 days (576h) are possible", text);
         }
         return g_strdup_printf("\"%s\" is not a duration such as 500ms, 8s or 2m", text);
     }
@@ -191,17 +193,22 @@ static void warn_of_unknown_variables(char **environment, GPtrArray *warnings)
     }
     g_ptr_array_add(known, NULL);
     const char *const *names = (const char *const *)known->pdata;
+    /* Without the prefix, which they all share: it would make any two of them look near. */
+    g_autofree const char **suffixes = g_new0(const char *, known->len);
+    for (guint i = 0; names[i] != NULL; i++) {
+        suffixes[i] = names[i] + strlen(OCI_SETTING_ENV_PREFIX);
+    }
 
     for (char **entry = environment; *entry != NULL; entry++) {
         g_autofree char *name = g_strndup(*entry, strcspn(*entry, "="));
         if (!g_str_has_prefix(name, OCI_SETTING_ENV_PREFIX) || g_strv_contains(names, name)) {
             continue;
         }
-        const char *nearest = oci_words_nearest(names, name);
+        const char *nearest = oci_words_nearest(suffixes, name + strlen(OCI_SETTING_ENV_PREFIX));
         g_ptr_array_add(warnings,
                         nearest != NULL
                             ? g_strdup_printf("environment %s is no setting and is ignored; did "
-                                              "you mean %s?",
+                                              "you mean " OCI_SETTING_ENV_PREFIX "%s?",
                                               name, nearest)
                             : g_strdup_printf("environment %s is no setting and is ignored", name));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "oci/translate.h"
 
+#include "oci/document.h"
 #include "oci/rules.h"
 #include "src/util/quantity.h"
 
@@ -11,6 +12,7 @@
 
 /* Below this no kernel gets as far as a message. */
 #define MIN_MEMORY (16 * MIB)
+#define MIN_MEMORY_TEXT "16M"
 #define DEFAULT_MEMORY (1024 * MIB)
 
 /*
@@ -22,6 +24,11 @@
 #define OVERHEAD_BASE (128 * MIB)
 #define OVERHEAD_DIVISOR 64
 #define TCG_CACHE_BOUNDED_MIB 64
+
+static guint64 round_up(guint64 bytes)
+{
+    return (bytes / MIB + (bytes % MIB != 0)) * MIB;
+}
 
 guint64 oci_translate_overhead(guint64 memory, enum vm_accel accel)
 {
@@ -66,7 +73,8 @@ static void memory_problem(struct translation *t, const char *message)
     if (t->settings->memory > 0) {
         oci_settings_problem(t->settings, OCI_SETTING_MEMORY, t->problems, message);
     } else if (t->config->vm.hw.memory.set) {
-        oci_problems_add(t->problems, "vm.hwConfig.memory", "%s", message);
+        g_autofree char *path = oci_path_child(t->config->vm.hw.path, "memory");
+        oci_problems_add(t->problems, path, "%s", message);
     } else if (t->config->resources.memory.limit.set &&
                t->config->resources.memory.limit.value > 0) {
         oci_problems_add(t->problems, "linux.resources.memory.limit", "%s", message);
@@ -102,21 +110,23 @@ static void check_memory(struct translation *t, guint64 memory, guint64 most)
 {
     g_autofree char *asked = quantity_format_size(memory);
     g_autofree char *limit = quantity_format_size(t->host->memory_limit);
-    g_autofree char *overhead =
-        quantity_format_size(oci_translate_overhead(memory, t->host->accel));
     if (memory < MIN_MEMORY) {
-        g_autofree char *least = quantity_format_size(MIN_MEMORY);
-        g_autofree char *message = g_strdup_printf(
-            "%s of memory is too little for a guest to boot; give it at least %s", asked, least);
+        g_autofree char *message = g_strdup_printf("%s of memory is too little for a guest to "
+                                                   "boot; give it at least " MIN_MEMORY_TEXT,
+                                                   asked);
         memory_problem(t, message);
     } else if (memory > G_MAXINT64) {
-        memory_problem(t, "is more memory than a machine can have");
+        g_autofree char *message =
+            g_strdup_printf("%s is more memory than a machine can have", asked);
+        memory_problem(t, message);
     } else if (t->host->memory_limit > 0 && memory > most) {
-        g_autofree char *largest = quantity_format_size(most);
+        g_autofree char *overhead =
+            quantity_format_size(round_up(oci_translate_overhead(memory, t->host->accel)));
+        /* The largest is written as the setting takes it. */
         g_autofree char *message = g_strdup_printf(
             "the guest's %s and %s for QEMU do not fit the container's memory limit of %s; raise "
-            "the limit, or give the guest at most %s",
-            asked, overhead, limit, largest);
+            "the limit, or give the guest at most %" G_GUINT64_FORMAT "M",
+            asked, overhead, limit, most / MIB);
         memory_problem(t, message);
     }
 }
@@ -133,15 +143,16 @@ static void set_memory(struct translation *t)
         memory = most;
     } else {
         g_autofree char *limit = quantity_format_size(t->host->memory_limit);
-        g_autofree char *overhead =
-            quantity_format_size(oci_translate_overhead(MIN_MEMORY, t->host->accel));
+        guint64 overhead = round_up(oci_translate_overhead(MIN_MEMORY, t->host->accel));
+        g_autofree char *for_qemu = quantity_format_size(overhead);
+        g_autofree char *least = quantity_format_size(MIN_MEMORY + overhead);
         oci_problems_add_outside(t->problems, "",
                                  "the container's memory limit of %s leaves no room for a guest "
-                                 "beside %s for QEMU; raise the limit",
-                                 limit, overhead);
+                                 "beside %s for QEMU; raise the limit to at least %s",
+                                 limit, for_qemu, least);
     }
     /* libvirt would round up to a MiB too, but silently. */
-    t->spec->memory_kib = (memory / MIB + (memory % MIB != 0)) * (MIB / KIB);
+    t->spec->memory_kib = round_up(memory) / KIB;
     if (t->host->memory_limit > 0) {
         t->spec->tcg_cache_mib = TCG_CACHE_BOUNDED_MIB;
     }
@@ -150,7 +161,7 @@ static void set_memory(struct translation *t)
 /* One kernel parameter as the kernel's parser wants it: in quotes if it holds a space. */
 static char *quote_parameter(const char *parameter)
 {
-    if (strpbrk(parameter, " \t") == NULL || strchr(parameter, '"') != NULL) {
+    if (strpbrk(parameter, " \t\n\v\f\r") == NULL || strchr(parameter, '"') != NULL) {
         return g_strdup(parameter);
     }
     const char *value = strchr(parameter, '=');
@@ -185,11 +196,12 @@ static void set_kernel(struct translation *t)
     if (!has_parameter(parameters, "console=")) {
         g_ptr_array_add(words, g_strconcat("console=", vm_arch_console(spec->arch), NULL));
     }
-    for (char **p = parameters; p != NULL && *p != NULL; p++) {
-        g_ptr_array_add(words, quote_parameter(*p));
-    }
+    /* In front as well: behind a "--" it would be a word to init. */
     if (config->hostname != NULL && !has_parameter(parameters, "systemd.hostname=")) {
         g_ptr_array_add(words, g_strconcat("systemd.hostname=", config->hostname, NULL));
+    }
+    for (char **p = parameters; p != NULL && *p != NULL; p++) {
+        g_ptr_array_add(words, quote_parameter(*p));
     }
     g_ptr_array_add(words, NULL);
     spec->cmdline = g_strjoinv(" ", (char **)words->pdata);

@@ -128,7 +128,7 @@ static int outcome_of_exit(const struct lifecycle_facts *facts, char **message)
     if (facts->status_known && WIFSIGNALED(status)) {
         int signal = WTERMSIG(status);
         const char *hint = "";
-        if (facts->oom_killed) {
+        if (signal == SIGKILL && facts->oom_killed) {
             hint = ": the kernel's OOM killer ended it; raise the container's memory limit or give "
                    "the guest less";
         } else if (signal == SIGKILL) {

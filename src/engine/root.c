@@ -174,6 +174,49 @@ static void copy_primed_cache(const struct root *root)
     g_dir_close(dir);
 }
 
+/* What may lie in a root directory; everything else is a sign that it is something else. */
+static bool is_ours(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(directories); i++) {
+        if (g_str_equal(name, directories[i])) {
+            return true;
+        }
+    }
+    return g_str_has_prefix(name, "instance.json") || g_str_has_suffix(name, ".sock") ||
+           g_str_equal(name, "lost+found") || *name == '.';
+}
+
+/* `--root /` must not sweep anybody's /etc and /lib. */
+static bool check_contents(const struct root *root, GError **error)
+{
+    g_autoptr(GDir) dir = g_dir_open(root->path, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        if (!is_ours(name)) {
+            g_set_error(error, ERROR_DOMAIN, ERROR_USAGE,
+                        "%s is no root directory of ocivirt: it holds \"%s\"; name a new or an "
+                        "empty directory with --root",
+                        root->path, name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* On failure the lock is given back, so that root_finish() sweeps nothing that is not ours. */
+static bool claim(struct root *root, GError **error)
+{
+    if (lock(root, error) && check_owner(root, error) && check_contents(root, error) &&
+        check_no_vm(root, error)) {
+        return true;
+    }
+    if (root->lock >= 0) {
+        close(root->lock);
+        root->lock = -1;
+    }
+    return false;
+}
+
 bool root_open(struct root *root, GError **error)
 {
     bool created;
@@ -184,7 +227,7 @@ bool root_open(struct root *root, GError **error)
         g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s is there already", root->path);
         return false;
     }
-    if (!lock(root, error) || !check_owner(root, error) || !check_no_vm(root, error)) {
+    if (!claim(root, error)) {
         return false;
     }
     root_sweep(root);

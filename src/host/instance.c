@@ -57,11 +57,11 @@ bool instance_read(struct instance *instance, const char *path)
     *instance = (struct instance){0};
     json_t *json = json_load_file(path, 0, NULL);
     const char *id, *boot_id;
-    json_int_t pid_namespace, started;
-    int supervisor, qemu;
-    bool ok = json_unpack(json, "{sssssIsisisI}", "id", &id, "bootId", &boot_id, "pidNamespace",
+    json_int_t pid_namespace, started, supervisor, qemu;
+    bool ok = json_unpack(json, "{sssssIsIsIsI}", "id", &id, "bootId", &boot_id, "pidNamespace",
                           &pid_namespace, "supervisorPid", &supervisor, "qemuPid", &qemu,
-                          "qemuStartTime", &started) == 0;
+                          "qemuStartTime", &started) == 0 &&
+              supervisor >= 0 && supervisor <= G_MAXINT32 && qemu >= 0 && qemu <= G_MAXINT32;
     if (ok) {
         *instance = (struct instance){.id = g_strdup(id),
                                       .boot_id = g_strdup(boot_id),

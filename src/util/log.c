@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* PIPE_BUF: a pipe that polls writable takes so many bytes without blocking. */
+#define LONGEST_LINE 4096
+
 static const struct {
     const char *name;   /* in JSON */
     const char *prefix; /* in text */
@@ -65,15 +68,43 @@ static char *format_json(enum log_level level, const char *message)
     return g_strconcat(text, state.raw_terminal ? "\r\n" : "\n", NULL);
 }
 
+static char *format_line(enum log_level level, const char *message)
+{
+    return state.format == LOG_FORMAT_JSON ? format_json(level, message)
+                                           : format_text(level, message);
+}
+
+/* Bytes that the character at @c takes in the line: JSON escapes these four. */
+static gsize cost(const char *c)
+{
+    return state.format == LOG_FORMAT_JSON && strchr("\"\\\n\t", *c) != NULL
+               ? 2
+               : g_utf8_next_char(c) - c;
+}
+
+/* The line, with a message so short that it is at most LONGEST_LINE bytes. */
+static char *format_fitting(enum log_level level, const char *message)
+{
+    static const char ellipsis[] = "…";
+    g_autofree char *empty = format_line(level, ellipsis);
+    gsize room = LONGEST_LINE - strlen(empty), used = 0;
+    for (const char *c = message; *c != '\0'; c = g_utf8_next_char(c)) {
+        used += cost(c);
+        if (used > room) {
+            g_autofree char *cut = g_strdup_printf("%.*s%s", (int)(c - message), message, ellipsis);
+            return format_line(level, cut);
+        }
+    }
+    return format_line(level, message);
+}
+
 /* Writes one line, or counts it as dropped. The caller holds the lock. */
 static void emit(enum log_level level, const char *message)
 {
-    g_autofree char *text =
-        state.format == LOG_FORMAT_JSON ? format_json(level, message) : format_text(level, message);
-    /* A pipe that polls writable takes PIPE_BUF (4096) bytes without blocking. */
+    g_autofree char *text = format_fitting(level, message);
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (poll(&out, 1, 50) != 1 || !(out.revents & POLLOUT) ||
-        write(STDERR_FILENO, text, MIN(strlen(text), 4096)) < 0) {
+        write(STDERR_FILENO, text, strlen(text)) < 0) {
         state.dropped++;
     }
 }

@@ -62,12 +62,15 @@ bool quantity_parse_count(const char *text, guint64 min, guint64 max, guint64 *c
 
 char *quantity_format_size(guint64 bytes)
 {
-    char *text = g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
-    /* GLib puts a no-break space before the unit, which nobody can grep for. */
-    char *space = strstr(text, "\302\240");
-    if (space != NULL) {
-        space[0] = ' ';
-        memmove(space + 1, space + 2, strlen(space + 2) + 1);
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    for (int i = G_N_ELEMENTS(units) - 1; i >= 0; i--) {
+        guint64 unit = (guint64)1 << (10 * (i + 1));
+        guint64 tenths = bytes % unit * 10 / unit;
+        if (bytes >= unit && bytes % unit * 10 % unit == 0) {
+            return tenths > 0 ? g_strdup_printf("%" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT " %s",
+                                                bytes / unit, tenths, units[i])
+                              : g_strdup_printf("%" G_GUINT64_FORMAT " %s", bytes / unit, units[i]);
+        }
     }
-    return text;
+    return g_strdup_printf("%" G_GUINT64_FORMAT " byte%s", bytes, bytes == 1 ? "" : "s");
 }

@@ -18,5 +18,5 @@ bool quantity_parse_duration(const char *text, guint64 *milliseconds);
 /* A decimal number without sign, all of @text, within @min and @max. */
 bool quantity_parse_count(const char *text, guint64 min, guint64 max, guint64 *count);
 
-/* "512 MiB", "1.5 GiB": for messages. */
+/* "512 MiB", "1.5 GiB", "1000001 bytes": for messages, and never rounded. */
 char *quantity_format_size(guint64 bytes);

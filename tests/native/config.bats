@@ -83,7 +83,7 @@ wrong() {
 }
 
 @test "sizes" {
-	wrong "$(annotate memory 1M)" '1.0 MiB of memory is too little'
+	wrong "$(annotate memory 1M)" '1 MiB of memory is too little.*at least 16M'
 	wrong '.linux.resources.cpu.cpus = "0-"' 'linux.resources.cpu.cpus: "0-" is no list of CPUs'
 }
 

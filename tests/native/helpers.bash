@@ -64,6 +64,9 @@ annotate() {
 
 # start [OPTION...]: ocivirt in the background.
 start() {
+	# Here, and not by the redirections, which come a moment later: nobody may find an earlier run's words.
+	: >"$out"
+	: >"$err"
 	"$ocivirt" run --bundle "$bundle" --root "$root" "$@" >"$out" 2>"$err" </dev/null 3>&- &
 	pid=$!
 }

@@ -115,3 +115,28 @@ teardown() { common_teardown; }
 	rm -rf "$copy"
 	[[ $status -eq 0 && $output == *"guest: powering off"* ]]
 }
+
+@test "a directory that holds something else is no root directory: it is refused, and left alone" {
+	config "$(order poweroff)"
+	mkdir -p "$root/etc" "$root/lib"
+	: >"$root/etc/passwd"
+	: >"$root/bin"
+	run -64 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ $output == *"is no root directory of ocivirt"* ]]
+	[[ -e $root/etc/passwd ]]
+	run -64 "$ocivirt" run --bundle "$bundle" --root /
+	[[ -e /etc/passwd ]]
+}
+
+@test "who is refused a root in use leaves its VM alone" {
+	config "$(order echo)"
+	start
+	wait_for '^guest: ready'
+	run -75 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ -e $root/instance.json && -S $root/run/console.sock && -e $root/etc/qemu.conf ]]
+	run -75 "$ocivirt" prime --root "$root"
+	[[ -e $root/instance.json ]]
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}

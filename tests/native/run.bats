@@ -31,7 +31,7 @@ teardown() { common_teardown; }
 	expect_status 0
 	has '^guest: ram-mib 200'
 	has '^guest: cpus 2'
-	has '^guest: cmdline console=ttyS0 guest.order=poweroff one="1 2" two systemd.hostname=mickey'
+	has '^guest: cmdline console=ttyS0 systemd.hostname=mickey guest.order=poweroff one="1 2" two'
 }
 
 @test "the environment wins over annotations, and they over OCI fields" {

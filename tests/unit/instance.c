@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/host/instance.h"
+#include "src/util/error.h"
+#include "tests/unit/expect.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static char *scratch; /* a directory */
+static char *file;    /* instance.json in it */
+
+static void write_text(const char *text)
+{
+    g_assert_true(g_file_set_contents(file, text, -1, NULL));
+}
+
+static void test_init(void)
+{
+    struct instance instance;
+    instance_init(&instance, "vm-1");
+    g_assert_cmpstr(instance.id, ==, "vm-1");
+    g_assert_true(g_uuid_string_is_valid(instance.boot_id));
+    g_assert_cmpuint(instance.pid_namespace, >, 0);
+    g_assert_cmpint(instance.supervisor, ==, getpid());
+    g_assert_cmpint(instance.qemu, ==, 0);
+    g_assert_true(instance_is_ours(&instance));
+    g_assert_false(instance_qemu_alive(&instance)); /* there is none */
+    instance_finish(&instance);
+    instance_finish(&instance); /* twice does no harm */
+}
+
+static void test_round_trip(void)
+{
+    struct instance written, read;
+    instance_init(&written, "vm \"ä\" \\ \n");
+    written.qemu = 4242;
+    written.qemu_started = G_MAXINT64;
+    written.pid_namespace = 4026531836;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(instance_write(&written, file, &error));
+    g_assert_no_error(error);
+    g_assert_true(instance_read(&read, file));
+    g_assert_cmpstr(read.id, ==, written.id);
+    g_assert_cmpstr(read.boot_id, ==, written.boot_id);
+    g_assert_cmpuint(read.pid_namespace, ==, written.pid_namespace);
+    g_assert_cmpint(read.supervisor, ==, written.supervisor);
+    g_assert_cmpint(read.qemu, ==, 4242);
+    g_assert_cmpuint(read.qemu_started, ==, G_MAXINT64);
+    instance_finish(&read);
+
+    struct stat status;
+    g_assert_cmpint(stat(file, &status), ==, 0);
+    g_assert_cmpuint(status.st_mode & 07777, ==, 0600);
+
+    /* the second takes the place of the first, whole */
+    written.qemu = 1;
+    g_assert_true(instance_write(&written, file, NULL));
+    g_assert_true(instance_read(&read, file));
+    g_assert_cmpint(read.qemu, ==, 1);
+    instance_finish(&read);
+    instance_finish(&written);
+    g_unlink(file);
+}
+
+static void test_cannot_write(void)
+{
+    struct instance instance;
+    instance_init(&instance, "vm");
+    g_autoptr(GError) error = NULL;
+    g_assert_false(instance_write(&instance, "/nonexistent/instance.json", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
+    g_assert_true(g_str_has_prefix(error->message, "cannot write /nonexistent/instance.json: "));
+    instance_finish(&instance);
+}
+
+/* Whoever can write into the root directory can write anything: it is not believed, and nothing
+ * worse. */
+static void test_hostile_files(void)
+{
+    static const char *const texts[] = {
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "\xff\xfe",
+        "{\"id\": \"vm\"}",
+        "{\"id\":1,\"bootId\":\"b\",\"pidNamespace\":1,\"supervisorPid\":1,\"qemuPid\":1,"
+        "\"qemuStartTime\":1}",
+        "{\"id\":\"vm\",\"bootId\":null,\"pidNamespace\":1,\"supervisorPid\":1,\"qemuPid\":1,"
+        "\"qemuStartTime\":1}",
+        "{\"id\":\"vm\",\"bootId\":\"b\",\"pidNamespace\":\"1\",\"supervisorPid\":1,"
+        "\"qemuPid\":1,\"qemuStartTime\":1}",
+        "{\"id\":\"vm\",\"bootId\":\"b\",\"pidNamespace\":1,\"supervisorPid\":1.5,\"qemuPid\":1,"
+        "\"qemuStartTime\":1}",
+        "{\"id\":\"vm\",\"bootId\":\"b\",\"pidNamespace\":1,\"supervisorPid\":1,\"qemuPid\":[1],"
+        "\"qemuStartTime\":1}",
+        "{\"id\":\"vm\",\"bootId\":\"b\",\"pidNamespace\":1,\"supervisorPid\":1,\"qemuPid\":1}",
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        struct instance instance;
+        write_text(texts[i]);
+        expect(texts[i], !instance_read(&instance, file));
+        expect(texts[i], instance.id == NULL && instance.boot_id == NULL && instance.qemu == 0);
+        instance_finish(&instance);
+    }
+    g_autofree char *deep = g_strnfill(1 << 20, '[');
+    struct instance instance;
+    write_text(deep);
+    g_assert_false(instance_read(&instance, file));
+    g_unlink(file);
+    g_assert_false(instance_read(&instance, file)); /* and none at all */
+    g_assert_false(instance_read(&instance, scratch));
+}
+
+/* A child that waits to be killed. */
+static pid_t start_child(const char *name)
+{
+    int ready[2];
+    g_assert_cmpint(pipe(ready), ==, 0);
+    pid_t pid = fork();
+    g_assert_cmpint(pid, >=, 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, name);
+        (void)!write(ready[1], "", 1);
+        for (;;) {
+            pause();
+        }
+    }
+    char byte;
+    g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static void end_child(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_start_time(void)
+{
+    g_assert_cmpuint(instance_start_time(getpid()), >, 0);
+    g_assert_cmpuint(instance_start_time(getpid()), ==, instance_start_time(getpid()));
+    g_assert_cmpuint(instance_start_time(0), ==, 0);
+    g_assert_cmpuint(instance_start_time(-1), ==, 0);
+
+    /* It is the time at which the child has begun: now, as far as ticks and scheduling go. */
+    pid_t child = start_child("child");
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    double seconds = (double)instance_start_time(child) / sysconf(_SC_CLK_TCK);
+    g_assert_cmpfloat(seconds, <=, now.tv_sec + 2);
+    g_assert_cmpfloat(seconds, >=, now.tv_sec - 60);
+    end_child(child);
+    g_assert_cmpuint(instance_start_time(child), ==, 0);
+}
+
+/* proc(5): the name is the process's own choice, and may look like the rest of the line. */
+static void test_start_time_behind_any_name(void)
+{
+    static const char *const names[] = {"plain", "two words", ") S 1 2 3",       "((((",
+                                        "))))",  "a) Z 0 (b", "1 2 3 4 5 6 7 8", "\n"};
+    guint64 before = instance_start_time(getpid());
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        pid_t child = start_child(names[i]);
+        guint64 started = instance_start_time(child);
+        expect(names[i], started >= before && started < before + 600 * 1000);
+        end_child(child);
+    }
+}
+
+/* One that nobody has reaped yet is dead all the same. */
+static void test_zombie(void)
+{
+    pid_t child = start_child("child");
+    kill(child, SIGKILL);
+    siginfo_t info;
+    g_assert_cmpint(waitid(P_PID, child, &info, WEXITED | WNOWAIT), ==, 0);
+    g_assert_cmpuint(instance_start_time(child), ==, 0);
+    waitpid(child, NULL, 0);
+}
+
+static void test_qemu_alive(void)
+{
+    pid_t child = start_child("qemu");
+    struct instance instance;
+    instance_init(&instance, "vm");
+    instance.qemu = child;
+    instance.qemu_started = instance_start_time(child);
+    g_assert_true(instance_qemu_alive(&instance));
+
+    /* The same pid, and another process: it has begun at another time. */
+    instance.qemu_started++;
+    g_assert_false(instance_qemu_alive(&instance));
+    instance.qemu_started -= 2;
+    g_assert_false(instance_qemu_alive(&instance));
+    instance.qemu_started = 0;
+    g_assert_false(instance_qemu_alive(&instance));
+    instance.qemu_started = instance_start_time(child);
+
+    /* Another boot, or another PID namespace: the pid is somebody else's. */
+    char *boot_id = instance.boot_id;
+    static const char *const others[] = {"", "unknown", "00000000-0000-0000-0000-000000000000"};
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        instance.boot_id = (char *)others[i];
+        expect(others[i], !instance_is_ours(&instance) && !instance_qemu_alive(&instance));
+    }
+    instance.boot_id = boot_id;
+    instance.pid_namespace++;
+    g_assert_false(instance_is_ours(&instance));
+    g_assert_false(instance_qemu_alive(&instance));
+    instance.pid_namespace--;
+    g_assert_true(instance_qemu_alive(&instance));
+
+    static const pid_t none[] = {0, -1, -2};
+    for (gsize i = 0; i < G_N_ELEMENTS(none); i++) {
+        instance.qemu = none[i];
+        g_assert_false(instance_qemu_alive(&instance));
+    }
+    instance.qemu = child;
+    end_child(child);
+    g_assert_false(instance_qemu_alive(&instance));
+    instance.qemu_started = 0; /* as of a process that is not there */
+    g_assert_false(instance_qemu_alive(&instance));
+    instance_finish(&instance);
+}
+
+/* A number that no pid can be is not cut down to one. */
+static void test_pid_out_of_range(void)
+{
+    static const gint64 beyond[] = {(gint64)1 << 32, -((gint64)1 << 32), G_MININT64};
+    pid_t child = start_child("qemu");
+    guint64 started = instance_start_time(child);
+    struct instance instance;
+    instance_init(&instance, "vm");
+    g_autofree char *begin =
+        g_strdup_printf("{\"id\":\"vm\",\"bootId\":\"%s\",\"pidNamespace\":%" G_GUINT64_FORMAT
+                        ",\"qemuStartTime\":%" G_GUINT64_FORMAT,
+                        instance.boot_id, instance.pid_namespace, started);
+    instance_finish(&instance);
+    for (gsize i = 0; i < 2 * G_N_ELEMENTS(beyond); i++) {
+        gint64 wrong = beyond[i / 2] + child;
+        g_autofree char *text = g_strdup_printf("%s,\"supervisorPid\":%" G_GINT64_FORMAT
+                                                ",\"qemuPid\":%" G_GINT64_FORMAT "}",
+                                                begin, i % 2 ? wrong : 1, i % 2 ? child : wrong);
+        write_text(text);
+        expect(text, !instance_read(&instance, file));
+        instance_finish(&instance);
+    }
+    end_child(child);
+    g_unlink(file);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_set_nonfatal_assertions();
+    scratch = g_dir_make_tmp("ocivirt-test-XXXXXX", NULL);
+    file = g_build_filename(scratch, "instance.json", NULL);
+    g_test_add_func("/instance/init", test_init);
+    g_test_add_func("/instance/round-trip", test_round_trip);
+    g_test_add_func("/instance/cannot-write", test_cannot_write);
+    g_test_add_func("/instance/hostile-files", test_hostile_files);
+    g_test_add_func("/instance/start-time", test_start_time);
+    g_test_add_func("/instance/start-time-behind-any-name", test_start_time_behind_any_name);
+    g_test_add_func("/instance/zombie", test_zombie);
+    g_test_add_func("/instance/qemu-alive", test_qemu_alive);
+    g_test_add_func("/instance/pid-out-of-range", test_pid_out_of_range);
+    int status = g_test_run();
+    g_rmdir(scratch);
+    g_free(scratch);
+    g_free(file);
+    return status;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/host/overlay.h"
+#include "src/util/error.h"
+#include "tests/unit/expect.h"
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <jansson.h>
+#include <string.h>
+
+static char *scratch; /* a directory */
+
+static char *in_scratch(const char *name)
+{
+    return g_build_filename(scratch, name, NULL);
+}
+
+static bool exists(const char *name)
+{
+    g_autofree char *path = in_scratch(name);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static void run(const char *first, ...) G_GNUC_NULL_TERMINATED;
+
+static void run(const char *first, ...)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    va_list args;
+    va_start(args, first);
+    for (const char *word = first; word != NULL; word = va_arg(args, const char *)) {
+        g_ptr_array_add(words, (char *)word);
+    }
+    va_end(args);
+    g_ptr_array_add(words, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) process =
+        g_subprocess_newv((const char *const *)words->pdata, G_SUBPROCESS_FLAGS_NONE, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_subprocess_wait_check(process, NULL, &error));
+    g_assert_no_error(error);
+}
+
+/* A new image NAME; the caller owns its path. */
+static char *make_image(const char *name, const char *format)
+{
+    char *path = in_scratch(name);
+    run("qemu-img", "create", "-q", "-f", format, path, "16M", NULL);
+    return path;
+}
+
+/* overlay_prepare() for IMAGE with the overlay NAME. */
+static bool prepare(const char *image, const char *format, const char *name, GError **error)
+{
+    g_autoptr(vm_spec) spec = vm_spec_new();
+    struct vm_disk *disk = vm_spec_add_disk(spec, image, format);
+    disk->overlay = in_scratch(name);
+    return overlay_prepare(disk, error);
+}
+
+/* What the overlay NAME says of itself, for @key. */
+static char *overlay_info(const char *name, const char *key)
+{
+    g_autofree char *path = in_scratch(name);
+    g_autofree char *output = NULL;
+    g_autoptr(GSubprocess) process = g_subprocess_new(
+        G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL, "qemu-img", "info", "--output=json", path, NULL);
+    g_assert_nonnull(process);
+    g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &output, NULL, NULL));
+    json_t *info = json_loads(output, 0, NULL);
+    char *value = g_strdup(json_string_value(json_object_get(info, key)));
+    json_decref(info);
+    return value;
+}
+
+static void test_made(void)
+{
+    static const char *const formats[] = {"raw", "qcow2", "vmdk", "vdi", "vpc"};
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *image = make_image(formats[i], formats[i]);
+        g_autofree char *name = g_strconcat("of-", formats[i], NULL);
+        g_autofree char *partial = g_strconcat(name, ".new", NULL);
+        g_assert_true(prepare(image, formats[i], name, &error));
+        g_assert_no_error(error);
+        g_autofree char *format = overlay_info(name, "format");
+        g_autofree char *backing = overlay_info(name, "backing-filename");
+        g_autofree char *backing_format = overlay_info(name, "backing-filename-format");
+        expect_str(formats[i], format, "qcow2");
+        expect_str(formats[i], backing, image);
+        expect_str(formats[i], backing_format, formats[i]);
+        expect(formats[i], !exists(partial));
+    }
+}
+
+/* What a guest has written survives a restart. */
+static void test_kept(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *image = make_image("kept.raw", "raw");
+    g_assert_true(prepare(image, "raw", "kept", &error));
+    g_autofree char *path = in_scratch("kept");
+    run("qemu-io", "-f", "qcow2", "-c", "write -q -P 0x5a 0 65536", path, NULL);
+    g_autofree char *before = NULL, *after = NULL;
+    gsize length_before, length_after;
+    g_assert_true(g_file_get_contents(path, &before, &length_before, NULL));
+    g_assert_true(prepare(image, "raw", "kept", &error));
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(path, &after, &length_after, NULL));
+    g_assert_cmpmem(before, length_before, after, length_after);
+}
+
+/* An overlay on another image than its own is a broken disk. */
+static void test_of_another_image(void)
+{
+    g_autofree char *image = make_image("mine.raw", "raw");
+    g_autofree char *other = make_image("other.raw", "raw");
+    g_assert_true(prepare(image, "raw", "mine", NULL));
+
+    g_autoptr(GError) error = NULL;
+    g_assert_false(prepare(other, "raw", "mine", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
+    g_assert_nonnull(strstr(error->message, image));
+    g_assert_nonnull(strstr(error->message, other));
+    g_clear_error(&error);
+
+    g_assert_false(prepare(image, "qcow2", "mine", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
+    g_assert_nonnull(strstr(error->message, "format raw"));
+    g_assert_nonnull(strstr(error->message, "format qcow2"));
+    g_assert_true(exists("mine"));
+}
+
+static void test_not_what_it_is_called(void)
+{
+    g_autofree char *image = make_image("really.raw", "raw");
+    g_autoptr(GError) error = NULL;
+    g_assert_false(prepare(image, "qcow2", "misnamed", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
+    g_assert_nonnull(strstr(error->message, image));
+    g_assert_false(exists("misnamed"));
+    g_assert_false(exists("misnamed.new"));
+}
+
+/* An image could name any file of the container as the one it stands on. */
+static void test_image_on_another(void)
+{
+    g_autofree char *base = make_image("base.raw", "raw");
+    g_autofree char *image = in_scratch("onto.qcow2");
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image, NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(prepare(image, "qcow2", "onto", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
+    g_assert_nonnull(strstr(error->message, base));
+    g_assert_false(exists("onto"));
+}
+
+static void test_spoilt(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *image = make_image("spoilt.raw", "raw");
+    g_autofree char *path = in_scratch("spoilt");
+    g_assert_true(g_file_set_contents(path, "not a disk", -1, NULL));
+    g_assert_false(prepare(image, "raw", "spoilt", &error));
+    g_assert_nonnull(strstr(error->message, path));
+    g_assert_nonnull(strstr(error->message, "overlay"));
+    g_autofree char *text = NULL; /* whatever it is, it is not ours to throw away */
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "not a disk");
+}
+
+static void test_nowhere_to_write(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *image = make_image("nowhere.raw", "raw");
+    g_assert_false(prepare(image, "raw", "not/there", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
+    g_assert_nonnull(strstr(error->message, image));
+}
+
+/* A disk that is full leaves nothing that the next start could take for an overlay. */
+static void test_half_made(void)
+{
+    static const char full[] = "#!/bin/sh\n"
+                               "for last; do :; done\n"
+                               "echo half >\"$last\"\n"
+                               "echo 'qemu-img: No space left on device' >&2\n"
+                               "exit 1\n";
+    g_autofree char *image = make_image("half.raw", "raw");
+    g_autofree char *program = in_scratch("qemu-img");
+    g_autofree char *path = g_strdup(g_getenv("PATH"));
+    g_autofree char *other_path = g_strconcat(scratch, ":", path, NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(
+        g_file_set_contents_full(program, full, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+    g_setenv("PATH", other_path, TRUE);
+    g_assert_false(prepare(image, "raw", "half", &error));
+    g_setenv("PATH", path, TRUE);
+    g_unlink(program);
+    g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
+    g_assert_true(g_str_has_suffix(error->message, ": No space left on device"));
+    g_assert_nonnull(strstr(error->message, image));
+    g_assert_false(exists("half"));
+    g_assert_false(exists("half.new"));
+}
+
+/* A program that is missing is not a mistake in the config, whatever the image's format. */
+static void test_no_qemu_img(void)
+{
+    static const char *const formats[] = {"raw", "qcow2"};
+    g_autofree char *image = make_image("unseen", "qcow2");
+    g_autofree char *path = g_strdup(g_getenv("PATH"));
+    g_setenv("PATH", "/nonexistent", TRUE);
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(prepare(image, formats[i], "none", &error));
+        g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
+        g_assert_nonnull(strstr(error->message, "qemu-img"));
+        g_assert_nonnull(strstr(error->message, "install it"));
+    }
+    g_setenv("PATH", path, TRUE);
+    g_assert_false(exists("none"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_set_nonfatal_assertions();
+    scratch = g_dir_make_tmp("ocivirt-test-XXXXXX", NULL);
+    g_test_add_func("/overlay/made", test_made);
+    g_test_add_func("/overlay/kept", test_kept);
+    g_test_add_func("/overlay/of-another-image", test_of_another_image);
+    g_test_add_func("/overlay/not-what-it-is-called", test_not_what_it_is_called);
+    g_test_add_func("/overlay/image-on-another", test_image_on_another);
+    g_test_add_func("/overlay/spoilt", test_spoilt);
+    g_test_add_func("/overlay/nowhere-to-write", test_nowhere_to_write);
+    g_test_add_func("/overlay/half-made", test_half_made);
+    g_test_add_func("/overlay/no-qemu-img", test_no_qemu_img);
+    int status = g_test_run();
+    GDir *dir = g_dir_open(scratch, 0, NULL);
+    const char *name;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = in_scratch(name);
+        g_unlink(path);
+    }
+    g_dir_close(dir);
+    g_rmdir(scratch);
+    g_free(scratch);
+    return status;
+}

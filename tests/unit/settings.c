@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tests/unit/expect.h"
+#include "tests/unit/fixture.h"
+
+#define BOOT "'ociVersion':'1.0.0','vm':{'image':{'path':'/i'}}"
+
+/* The settings of @annotations ("'KEY':'VALUE',…") and @environment. */
+static void read_settings(struct fixture *f, const char *annotations,
+                          const char *const *environment)
+{
+    g_autofree char *json = g_strdup_printf("{" BOOT ",\n'annotations':{%s}}", annotations);
+    fixture_init(f, json);
+    f->json = annotations;
+    fixture_read_settings(f, environment);
+}
+
+#define READ(f, annotations, ...)                                                                  \
+    read_settings(f, annotations, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static void test_defaults(void)
+{
+    struct fixture f;
+    READ(&f, "");
+    g_assert_true(fixture_is_fine(&f));
+    g_assert_cmpint(f.settings.accel, ==, OCI_ACCEL_AUTO);
+    g_assert_cmpint(f.settings.console, ==, OCI_CONSOLE_AUTO);
+    g_assert_null(f.settings.cpu_model);
+    g_assert_cmpuint(f.settings.cpus, ==, 0);
+    g_assert_null(f.settings.machine);
+    g_assert_cmpuint(f.settings.memory, ==, 0);
+    g_assert_cmpint(f.settings.on_reboot, ==, OCI_REBOOT_RESTART);
+    g_assert_cmpint(f.settings.stop_method, ==, OCI_STOP_AUTO);
+    g_assert_cmpuint(f.settings.stop_timeout_ms, ==, 8000);
+    for (int i = 0; i < OCI_SETTING_COUNT; i++) {
+        g_assert_null(f.settings.source[i]);
+    }
+    g_assert_cmpuint(f.warnings->len, ==, 0);
+    fixture_finish(&f);
+}
+
+/* What setting @id has become, as text. */
+static char *value_of(const struct oci_settings *s, enum oci_setting_id id)
+{
+    static const char *const accels[] = {"auto", "kvm", "tcg"};
+    static const char *const consoles[] = {"auto", "plain", "off"};
+    static const char *const reboots[] = {"restart", "exit"};
+    static const char *const methods[] = {"auto", "acpi", "agent"};
+    switch (id) {
+    case OCI_SETTING_ACCEL:
+        return g_strdup(accels[s->accel]);
+    case OCI_SETTING_CONSOLE:
+        return g_strdup(consoles[s->console]);
+    case OCI_SETTING_CPU_MODEL:
+        return g_strdup(s->cpu_model);
+    case OCI_SETTING_CPUS:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, s->cpus);
+    case OCI_SETTING_MACHINE:
+        return g_strdup(s->machine);
+    case OCI_SETTING_MEMORY:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, s->memory);
+    case OCI_SETTING_ON_REBOOT:
+        return g_strdup(reboots[s->on_reboot]);
+    case OCI_SETTING_STOP_METHOD:
+        return g_strdup(methods[s->stop_method]);
+    case OCI_SETTING_STOP_TIMEOUT:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, s->stop_timeout_ms);
+    default:
+        g_assert_not_reached();
+    }
+}
+
+struct row {
+    enum oci_setting_id id;
+    const char *name, *variable;
+    const char *text;
+    const char *value; /* as of value_of(); NULL: refused */
+};
+
+static const struct row rows[] = {
+    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "auto", "auto"},
+    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "kvm", "kvm"},
+    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "tcg", "tcg"},
+    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "KVM", NULL},
+    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "hax", NULL},
+    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "kvm ", NULL},
+    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "auto", "auto"},
+    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "plain", "plain"},
+    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "off", "off"},
+    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "raw", NULL},
+    {OCI_SETTING_CPU_MODEL, "cpu-model", "OCIVIRT_CPU_MODEL", "max", "max"},
+    {OCI_SETTING_CPU_MODEL, "cpu-model", "OCIVIRT_CPU_MODEL", "Skylake-Server", "Skylake-Server"},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "1", "1"},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "255", "255"},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "0", NULL},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "256", NULL},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "-1", NULL},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "1.5", NULL},
+    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "two", NULL},
+    {OCI_SETTING_MACHINE, "machine", "OCIVIRT_MACHINE", "pc", "pc"},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "536870912", "536870912"},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "512M", "536870912"},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "1GiB", "1073741824"},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "1", "1"},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "0", NULL},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "0G", NULL},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "lots", NULL},
+    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "99999999T", NULL},
+    {OCI_SETTING_ON_REBOOT, "on-reboot", "OCIVIRT_ON_REBOOT", "restart", "restart"},
+    {OCI_SETTING_ON_REBOOT, "on-reboot", "OCIVIRT_ON_REBOOT", "exit", "exit"},
+    {OCI_SETTING_ON_REBOOT, "on-reboot", "OCIVIRT_ON_REBOOT", "halt", NULL},
+    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "auto", "auto"},
+    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "acpi", "acpi"},
+    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "agent", "agent"},
+    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "kill", NULL},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "500ms", "500"},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "20s", "20000"},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "2m", "120000"},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "30", "30000"},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "0", "0"},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "2147483647ms",
+     "2147483647"},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "2147483648ms", NULL},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "1000h", NULL},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "-1s", NULL},
+    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "soon", NULL},
+};
+
+static char *annotation_path(const struct row *row)
+{
+    return g_strdup_printf("annotations[\"org.ocivirt.%s\"]", row->name);
+}
+
+/* Every setting can be made by its annotation and by its variable, and means the same. */
+static void test_every_setting(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const struct row *row = &rows[i];
+        g_autofree char *annotation =
+            g_strdup_printf("'org.ocivirt.%s':'%s'", row->name, row->text);
+        g_autofree char *variable = g_strdup_printf("%s=%s", row->variable, row->text);
+        g_autofree char *annotated = annotation_path(row);
+        g_autofree char *exported = g_strdup_printf("environment %s", row->variable);
+        for (int twin = 0; twin < 2; twin++) {
+            const char *source = twin ? exported : annotated;
+            struct fixture f;
+            if (twin) {
+                READ(&f, "", variable);
+            } else {
+                READ(&f, annotation);
+            }
+            if (row->value == NULL) {
+                expect(variable, fixture_has_only(&f, source, row->text));
+                expect(variable, f.settings.source[row->id] == NULL);
+            } else {
+                g_autofree char *value = value_of(&f.settings, row->id);
+                expect(variable, fixture_is_fine(&f));
+                expect_str(variable, value, row->value);
+                expect_str(variable, f.settings.source[row->id], source);
+            }
+            expect_uint(variable, f.warnings->len, 0);
+            fixture_finish(&f);
+        }
+    }
+}
+
+/* Each setting of the enum has been tried above, with something right. */
+static void test_rows_are_complete(void)
+{
+    for (int id = 0; id < OCI_SETTING_COUNT; id++) {
+        bool found = false;
+        for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+            found |= (int)rows[i].id == id && rows[i].value != NULL;
+        }
+        g_assert_true(found);
+    }
+}
+
+static void test_environment_wins(void)
+{
+    struct fixture f;
+    READ(&f, "'org.ocivirt.memory':'1G','org.ocivirt.cpu-model':'max','org.ocivirt.cpus':'2'",
+         "OCIVIRT_MEMORY=2G", "OCIVIRT_CPU_MODEL=host");
+    g_assert_true(fixture_is_fine(&f));
+    g_assert_cmpuint(f.settings.memory, ==, (guint64)2 << 30);
+    g_assert_cmpstr(f.settings.cpu_model, ==, "host");
+    g_assert_cmpuint(f.settings.cpus, ==, 2);
+    g_assert_cmpstr(f.settings.source[OCI_SETTING_MEMORY], ==, "environment OCIVIRT_MEMORY");
+    g_assert_cmpstr(f.settings.source[OCI_SETTING_CPUS], ==, "annotations[\"org.ocivirt.cpus\"]");
+    fixture_finish(&f);
+
+    /* A mistake in the image stays one, whoever overrides it. */
+    READ(&f, "'org.ocivirt.memory':'x'", "OCIVIRT_MEMORY=2G");
+    g_assert_true(fixture_has_only(&f, "annotations[\"org.ocivirt.memory\"]", "\"x\""));
+    fixture_finish(&f);
+
+    /* And one in the override is told of the override. */
+    READ(&f, "'org.ocivirt.memory':'1G'", "OCIVIRT_MEMORY=x");
+    g_assert_true(fixture_has_only(&f, "environment OCIVIRT_MEMORY", "\"x\""));
+    fixture_finish(&f);
+}
+
+/* `-e OCIVIRT_MEMORY=` takes an override back; an empty annotation is a mistake. */
+static void test_empty(void)
+{
+    struct fixture f;
+    READ(&f, "'org.ocivirt.memory':'1G'",
+         "OCIVIRT_MEMORY=", "OCIVIRT_ACCEL=", "OCIVIRT_CPU_MODEL=");
+    g_assert_true(fixture_is_fine(&f));
+    g_assert_cmpuint(f.settings.memory, ==, (guint64)1 << 30);
+    g_assert_cmpint(f.settings.accel, ==, OCI_ACCEL_AUTO);
+    g_assert_null(f.settings.cpu_model);
+    fixture_finish(&f);
+
+    static const char *const names[] = {"accel",     "console",     "cpu-model",
+                                        "cpus",      "machine",     "memory",
+                                        "on-reboot", "stop-method", "stop-timeout"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *annotation = g_strdup_printf("'org.ocivirt.%s':''", names[i]);
+        g_autofree char *path = g_strdup_printf("annotations[\"org.ocivirt.%s\"]", names[i]);
+        READ(&f, annotation);
+        expect(names[i], fixture_has_only(&f, path, ""));
+        fixture_finish(&f);
+    }
+}
+
+static void test_messages(void)
+{
+    static const struct {
+        const char *annotation, *where, *message;
+    } cases[] = {
+        {"'org.ocivirt.accel':'kvn'", "annotations[\"org.ocivirt.accel\"]",
+         "\"kvn\" is not one of auto, kvm, tcg (did you mean kvm?)"},
+        {"'org.ocivirt.cpus':'0'", "annotations[\"org.ocivirt.cpus\"]",
+         "\"0\" is not a whole number from 1 to 255"},
+        {"'org.ocivirt.memory':'1.5G'", "annotations[\"org.ocivirt.memory\"]",
+         "\"1.5G\" is not a size such as 536870912, 512M or 1GiB"},
+        {"'org.ocivirt.stop-timeout':'8x'", "annotations[\"org.ocivirt.stop-timeout\"]",
+         "\"8x\" is not a duration such as 500ms, 8s or 2m"},
+        {"'org.ocivirt.machine':''", "annotations[\"org.ocivirt.machine\"]", "must not be empty"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct fixture f;
+        READ(&f, cases[i].annotation);
+        expect(cases[i].annotation, fixture_has_only(&f, cases[i].where, cases[i].message));
+        fixture_finish(&f);
+    }
+}
+
+/* "1000h" is a duration; what is wrong with it is its length. */
+static void test_too_long_a_duration(void)
+{
+    struct fixture f;
+    READ(&f, "'org.ocivirt.stop-timeout':'1000h'");
+    const struct oci_problem *problem = g_ptr_array_index(f.problems.list, 0);
+    g_test_message("%s", problem->message);
+    g_assert_null(strstr(problem->message, "is not a duration"));
+    fixture_finish(&f);
+}
+
+static void test_unknown_annotation(void)
+{
+    static const struct {
+        const char *key, *fragment;
+    } cases[] = {
+        {"org.ocivirt.memroy", "there is no such setting; did you mean org.ocivirt.memory?"},
+        {"org.ocivirt.Memory", "did you mean org.ocivirt.memory?"},
+        {"org.ocivirt.stop_timeout", "did you mean org.ocivirt.stop-timeout?"},
+        {"org.ocivirt.frobnicate", "after org.ocivirt. there can be accel, console, cpu-model, "
+                                   "cpus, machine, memory, on-reboot, stop-method, stop-timeout"},
+        {"org.ocivirt.", "there is no such setting"},
+        {"org.ocivirt.memory.max", "there is no such setting"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *annotation = g_strdup_printf("'%s':'1'", cases[i].key);
+        g_autofree char *path = oci_path_child("annotations", cases[i].key);
+        struct fixture f;
+        READ(&f, annotation);
+        expect(cases[i].key, fixture_has_only(&f, path, cases[i].fragment));
+        /* the name is at fault: line 2, behind {'annotations':{ */
+        const struct oci_problem *problem = g_ptr_array_index(f.problems.list, 0);
+        expect_uint(cases[i].key, problem->line, 2);
+        expect_uint(cases[i].key, problem->column, strlen("'annotations':{") + 1);
+        fixture_finish(&f);
+    }
+}
+
+/* Names of others are theirs, however near. */
+static void test_foreign_annotations(void)
+{
+    struct fixture f;
+    READ(&f, "'org.ocivirtx.memory':'x','org.ocivirt':'x','ORG.OCIVIRT.MEMORY':'x',"
+             "'io.podman.annotations.memory':'x','memory':'x',' org.ocivirt.memory':'x'");
+    g_assert_true(fixture_is_fine(&f));
+    g_assert_cmpuint(f.settings.memory, ==, 0);
+    fixture_finish(&f);
+
+    g_assert_true(oci_settings_owns("org.ocivirt.memory"));
+    g_assert_true(oci_settings_owns("org.ocivirt."));
+    g_assert_false(oci_settings_owns("org.ocivirt"));
+    g_assert_false(oci_settings_owns("org.ocivirtx.memory"));
+    g_assert_false(oci_settings_owns(""));
+}
+
+static void test_unknown_variables(void)
+{
+    struct fixture f;
+    READ(&f, "", "PATH=/bin", "OCIVIRT_MEMROY=1G", "OCIVIRT_SERVICE_HOST=10.0.0.1", "OCIVIRT=1",
+         "ocivirt_memory=1G", "XOCIVIRT_Y=1", "OCIVIRT_CONFIG=/c", "OCIVIRT_ROOT=/r",
+         "OCIVIRT_ID=i", "OCIVIRT_LOG_FORMAT=json", "OCIVIRT_MEMORY=1G");
+    g_assert_true(fixture_is_fine(&f)); /* Kubernetes makes such for a service called ocivirt */
+    g_assert_cmpuint(f.warnings->len, ==, 2);
+    g_assert_cmpstr(g_ptr_array_index(f.warnings, 0), ==,
+                    "environment OCIVIRT_MEMROY is no setting and is ignored; did you mean "
+                    "OCIVIRT_MEMORY?");
+    g_assert_cmpstr(g_ptr_array_index(f.warnings, 1), ==,
+                    "environment OCIVIRT_SERVICE_HOST is no setting and is ignored");
+    g_assert_cmpuint(f.settings.memory, ==, (guint64)1 << 30);
+    fixture_finish(&f);
+}
+
+/* The prefix, which all names share, says nothing about how near two of them are. */
+static void test_far_variables(void)
+{
+    static const char *const variables[] = {"OCIVIRT_WXYZ=1", "OCIVIRT_TCP=1", "OCIVIRT_=1",
+                                            "OCIVIRT_SERVICE=1"};
+    for (gsize i = 0; i < G_N_ELEMENTS(variables); i++) {
+        struct fixture f;
+        READ(&f, "", variables[i]);
+        g_assert_cmpuint(f.warnings->len, ==, 1);
+        const char *warning = g_ptr_array_index(f.warnings, 0);
+        expect(warning, g_str_has_suffix(warning, " is no setting and is ignored"));
+        fixture_finish(&f);
+    }
+}
+
+static void test_problem_at_its_source(void)
+{
+    struct fixture f;
+    READ(&f, "'org.ocivirt.memory':'1G'", "OCIVIRT_CPUS=2");
+    oci_settings_problem(&f.settings, OCI_SETTING_MEMORY, &f.problems, "a");
+    oci_settings_problem(&f.settings, OCI_SETTING_CPUS, &f.problems, "b");
+    oci_settings_problem(&f.settings, OCI_SETTING_ACCEL, &f.problems, "c");
+    g_autofree char *text = oci_problems_format(&f.problems, "FILE");
+    g_assert_cmpstr(text, ==,
+                    "environment OCIVIRT_CPUS: b\nc\n"
+                    "FILE:2:37: annotations[\"org.ocivirt.memory\"]: a\n");
+    fixture_finish(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_set_nonfatal_assertions();
+    g_test_add_func("/settings/defaults", test_defaults);
+    g_test_add_func("/settings/every-setting", test_every_setting);
+    g_test_add_func("/settings/rows-are-complete", test_rows_are_complete);
+    g_test_add_func("/settings/environment-wins", test_environment_wins);
+    g_test_add_func("/settings/empty", test_empty);
+    g_test_add_func("/settings/messages", test_messages);
+    g_test_add_func("/settings/too-long-a-duration", test_too_long_a_duration);
+    g_test_add_func("/settings/unknown-annotation", test_unknown_annotation);
+    g_test_add_func("/settings/foreign-annotations", test_foreign_annotations);
+    g_test_add_func("/settings/unknown-variables", test_unknown_variables);
+    g_test_add_func("/settings/far-variables", test_far_variables);
+    g_test_add_func("/settings/problem-at-its-source", test_problem_at_its_source);
+    return g_test_run();
+}
