@@ -38,7 +38,7 @@ static const struct oci_field image_fields[] = {
 static const struct oci_field hw_fields[] = {
     {"deviceTree", .type = OCI_STRING, .flags = OCI_BUNDLE_PATH | OCI_EMPTY_IS_UNSET,
      AT(vm.hw.device_tree)},
-    {"vcpus", .type = OCI_UINT, AT(vm.hw.vcpus), .min = 1, .max = G_MAXUINT32},
+    {"vcpus", .type = OCI_UINT, AT(vm.hw.vcpus), .min = 1, .max = OCI_MAX_CPUS},
     {"memory", .type = OCI_UINT, AT(vm.hw.memory), .min = 1, .max = G_MAXUINT64},
     {"dtdevs", .type = OCI_UNSUPPORTED, .note = XEN_ONLY},
     {"iomems", .type = OCI_UNSUPPORTED, .note = XEN_ONLY},

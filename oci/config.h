@@ -16,6 +16,9 @@
 struct oci_document;
 struct oci_problems;
 
+/* vCPUs: what QEMU's machine types take without more configuration. */
+#define OCI_MAX_CPUS 255
+
 struct oci_uint {
     bool set;
     guint64 value;

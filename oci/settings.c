@@ -43,9 +43,6 @@ G_STATIC_ASSERT(G_N_ELEMENTS(table) == OCI_SETTING_COUNT);
 /* Inside the 10 s after which podman and docker kill a container. */
 #define DEFAULT_STOP_TIMEOUT_MS 8000
 
-/* vCPUs: what QEMU's machine types take without more configuration. */
-#define MAX_CPUS 255
-
 /* Names with the prefix that are no settings but twins of command line options. */
 static const char *const option_twins[] = {"OCIVIRT_CONFIG", "OCIVIRT_ROOT", "OCIVIRT_ID",
                                            "OCIVIRT_LOG_FORMAT", NULL};
@@ -93,10 +90,10 @@ static char *parse(const struct setting *setting, const char *text, struct oci_s
         *(char **)member = g_strdup(text);
         return NULL;
     case COUNT:
-        if (quantity_parse_count(text, 1, MAX_CPUS, member)) {
+        if (quantity_parse_count(text, 1, OCI_MAX_CPUS, member)) {
             return NULL;
         }
-        return g_strdup_printf("\"%s\" is not a whole number from 1 to %d", text, MAX_CPUS);
+        return g_strdup_printf("\"%s\" is not a whole number from 1 to %d", text, OCI_MAX_CPUS);
     case SIZE:
         if (quantity_parse_size(text, member) && *(guint64 *)member > 0) {
             return NULL;

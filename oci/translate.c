@@ -57,13 +57,13 @@ static void set_cpus(struct translation *t)
         guint64 quota = config->resources.cpu.quota.value;
         guint64 period =
             config->resources.cpu.period.set ? config->resources.cpu.period.value : 100000;
-        t->spec->vcpus = CLAMP(quota / period + (quota % period != 0), 1, 255);
+        t->spec->vcpus = CLAMP(quota / period + (quota % period != 0), 1, OCI_MAX_CPUS);
     } else {
         unsigned count = 0;
         if (t->spec->cpuset == NULL || !oci_rules_parse_cpus(t->spec->cpuset, &count)) {
             count = t->host->cpus;
         }
-        t->spec->vcpus = MIN(count, 255);
+        t->spec->vcpus = MIN(count, OCI_MAX_CPUS);
     }
 }
 

@@ -260,6 +260,12 @@ static void set_deadline(struct engine *e, guint ms)
     e->deadline = g_timeout_add(ms, on_deadline, e);
 }
 
+/* Of stop-timeout, which counts from the signal, whatever has happened since; ms. */
+static guint time_left(const struct engine *e)
+{
+    return MAX(0, (double)e->config->stop_timeout_ms - ms_since(e->stop_asked_at));
+}
+
 static gboolean ask_to_power_off(gpointer data)
 {
     struct engine *e = data;
@@ -280,7 +286,7 @@ static gboolean ask_to_power_off(gpointer data)
 
 static void start_asking(struct engine *e)
 {
-    log_info("asking the guest to power off; it has %.1f s", e->config->stop_timeout_ms / 1000.0);
+    log_info("asking the guest to power off; it has %.1f s", time_left(e) / 1000.0);
     if (e->asking == 0) {
         e->asking = g_timeout_add(ASK_EVERY_MS, ask_to_power_off, e);
     }
@@ -349,7 +355,7 @@ static void act(struct engine *e, unsigned actions)
         start_call(e, call_reset, NULL);
     }
     if (actions & LIFECYCLE_TIMEOUT) {
-        set_deadline(e, e->config->stop_timeout_ms);
+        set_deadline(e, time_left(e));
     }
     if (actions & LIFECYCLE_ASK) {
         start_asking(e);
@@ -397,20 +403,12 @@ static void on_looked_for_internal_error(struct engine *e, GError *error)
     }
 }
 
-/* A reboot that we asked for is, to QEMU, a power-off that libvirt follows with a reset. */
 static void on_rebooted(struct engine *e)
 {
     if (e->rebooted_at == 0 || ms_since(e->rebooted_at) > ONE_REBOOT_MS) {
         log_info("the guest rebooted");
     }
     e->rebooted_at = g_get_monotonic_time();
-    if (e->state == LIFECYCLE_LEAVING) {
-        e->facts.guest_powered_off = false;
-        handle(e, LIFECYCLE_GUEST_BACK);
-        if (e->facts.stop_asked) { /* in the meantime: the new boot is to stop as well */
-            handle(e, LIFECYCLE_STOP);
-        }
-    }
 }
 
 static void on_hypervisor_event(enum hypervisor_event event, void *data)

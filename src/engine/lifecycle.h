@@ -32,7 +32,6 @@ enum lifecycle_event {
     LIFECYCLE_REBOOT,       /* asked for */
     LIFECYCLE_RESET,        /* asked for */
     LIFECYCLE_GUEST_LEAVES, /* the guest powered off or crashed */
-    LIFECYCLE_GUEST_BACK,   /* it powered off for a reboot that was asked for, and starts again */
     LIFECYCLE_QEMU_EXITED,  /* */
     LIFECYCLE_EVENTS,
 };

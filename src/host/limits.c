@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * A cgroup's files lie below /sys/fs/cgroup (v2) or /sys/fs/cgroup/CONTROLLER (v1), at the path
@@ -69,46 +70,75 @@ static void walk_up(const char *controller, const char *file,
 }
 
 /* "max" (v2), "-1" (v1) and 0 are no limits. */
+static guint64 parse_limit(const char *text)
+{
+    guint64 value;
+    return g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT64, &value, NULL) ? value : 0;
+}
+
 static void take_smaller(const char *text, void *data)
 {
     guint64 *least = data;
-    guint64 value;
-    if (g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT64, &value, NULL) &&
-        (*least == 0 || value < *least)) {
+    guint64 value = parse_limit(text);
+    if (value > 0 && (*least == 0 || value < *least)) {
         *least = value;
     }
 }
 
+/* One group's CPUs by quota; the least of the groups, and 0 for none, is in @cpus. */
+static void take_quota(guint64 *cpus, guint64 quota, guint64 period)
+{
+    if (quota > 0 && period > 0) {
+        guint64 count = quota / period + (quota % period != 0);
+        *cpus = *cpus == 0 ? count : MIN(*cpus, count);
+    }
+}
+
 /* v2's cpu.max: "QUOTA PERIOD" or "max PERIOD". */
-static void take_fewer_cpus(const char *text, void *data)
+static void take_cpu_max(const char *text, void *data)
 {
     g_auto(GStrv) words = g_strsplit(text, " ", 2);
-    guint64 quota, period;
-    if (g_strv_length(words) == 2 &&
-        g_ascii_string_to_unsigned(words[0], 10, 1, G_MAXUINT64, &quota, NULL) &&
-        g_ascii_string_to_unsigned(words[1], 10, 1, G_MAXUINT64, &period, NULL)) {
-        g_autofree char *cpus =
-            g_strdup_printf("%" G_GUINT64_FORMAT, quota / period + (quota % period != 0));
-        take_smaller(cpus, data);
+    if (g_strv_length(words) == 2) {
+        take_quota(data, parse_limit(words[0]), parse_limit(words[1]));
     }
+}
+
+/* v1 has two files, of which only those of the same group belong together: in @data, from our group
+ * outwards. */
+static void collect(const char *text, void *data)
+{
+    guint64 value = parse_limit(text);
+    g_array_append_val((GArray *)data, value);
 }
 
 static guint64 quota_cpus(void)
 {
-    guint64 cpus = 0, quota = 0, period = 0;
-    walk_up("", "cpu.max", take_fewer_cpus, &cpus);
-    walk_up("cpu", "cpu.cfs_quota_us", take_smaller, &quota);
-    walk_up("cpu", "cpu.cfs_period_us", take_smaller, &period);
-    if (cpus == 0 && quota > 0 && period > 0) {
-        cpus = quota / period + (quota % period != 0);
+    guint64 cpus = 0;
+    walk_up("", "cpu.max", take_cpu_max, &cpus);
+
+    g_autoptr(GArray) quotas = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(GArray) periods = g_array_new(FALSE, FALSE, sizeof(guint64));
+    walk_up("cpu", "cpu.cfs_quota_us", collect, quotas);
+    walk_up("cpu", "cpu.cfs_period_us", collect, periods);
+    for (guint i = 0; i < MIN(quotas->len, periods->len); i++) {
+        take_quota(&cpus, g_array_index(quotas, guint64, i), g_array_index(periods, guint64, i));
     }
     return cpus;
 }
 
+static unsigned affine_cpus(void)
+{
+    /* cpu_set_t ends at 1024, Linux at 8192. */
+    gsize size = CPU_ALLOC_SIZE(8192);
+    cpu_set_t *set = CPU_ALLOC(8192);
+    unsigned count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
+    CPU_FREE(set);
+    return count;
+}
+
 unsigned limits_cpus(void)
 {
-    cpu_set_t set;
-    unsigned affine = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    unsigned affine = affine_cpus();
     guint64 quota = quota_cpus();
     return MAX(1, quota > 0 ? MIN(quota, affine) : affine);
 }
@@ -118,8 +148,9 @@ guint64 limits_memory(void)
     guint64 limit = 0;
     walk_up("", "memory.max", take_smaller, &limit);
     walk_up("memory", "memory.limit_in_bytes", take_smaller, &limit);
-    /* v1 writes "no limit" as the largest multiple of the page size. */
-    return limit >= (guint64)G_MAXINT64 / 4096 * 4096 ? 0 : limit;
+    /* What is more than there is limits nothing; v1 writes "no limit" as such a number. */
+    guint64 physical = (guint64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    return limit >= physical ? 0 : limit;
 }
 
 static void count_oom_kills(const char *text, void *data)

@@ -7,8 +7,10 @@
 #include <glib/gstdio.h>
 #include <jansson.h>
 
-/* Runs qemu-img and gives its standard output, if @output is wanted. */
-static bool run_qemu_img(const char *const *arguments, char **output, GError **error)
+/* Runs qemu-img and gives its standard output, if @output is wanted. @refusal: what it means when
+ * qemu-img runs and fails. */
+static bool run_qemu_img(const char *const *arguments, enum error_code refusal, char **output,
+                         GError **error)
 {
     g_autoptr(GError) local = NULL;
     g_autofree char *errors = NULL;
@@ -27,18 +29,19 @@ static bool run_qemu_img(const char *const *arguments, char **output, GError **e
     if (!g_subprocess_get_successful(process)) {
         const char *message = g_strstrip(errors);
         message = g_str_has_prefix(message, "qemu-img: ") ? message + 10 : message;
-        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", message);
+        g_set_error(error, ERROR_DOMAIN, refusal, "%s", message);
         return false;
     }
     return true;
 }
 
 /* What qemu-img says of the image @path; NULL and @error if it is none of this @format. */
-static json_t *get_info(const char *path, const char *format, GError **error)
+static json_t *get_info(const char *path, const char *format, enum error_code refusal,
+                        GError **error)
 {
     g_autofree char *output = NULL;
     const char *const arguments[] = {"qemu-img", "info", "--output=json", "-f", format, path, NULL};
-    if (!run_qemu_img(arguments, &output, error)) {
+    if (!run_qemu_img(arguments, refusal, &output, error)) {
         return NULL;
     }
     json_t *info = json_loads(output, 0, NULL);
@@ -57,12 +60,9 @@ static bool check_image(const struct vm_disk *disk, GError **error)
     if (g_str_equal(disk->format, "raw")) {
         return true;
     }
-    json_t *info = get_info(disk->image, disk->format, error);
+    json_t *info = get_info(disk->image, disk->format, ERROR_CONFIG, error);
     if (info == NULL) {
         g_prefix_error(error, "vm.image: ");
-        if (error != NULL && !g_error_matches(*error, ERROR_DOMAIN, ERROR_INTERNAL)) {
-            (*error)->code = ERROR_CONFIG;
-        }
         return false;
     }
     const char *backing = get_word(info, "backing-filename");
@@ -86,7 +86,7 @@ static bool create(const struct vm_disk *disk, GError **error)
     g_autofree char *partial = g_strconcat(disk->overlay, ".new", NULL);
     const char *const arguments[] = {"qemu-img",   "create", "-q",        "-f",    "qcow2", "-F",
                                      disk->format, "-b",     disk->image, partial, NULL};
-    if (!run_qemu_img(arguments, NULL, error)) {
+    if (!run_qemu_img(arguments, ERROR_UNAVAILABLE, NULL, error)) {
         g_prefix_error(error, "cannot make the overlay of %s (format %s): ", disk->image,
                        disk->format);
         g_unlink(partial);
@@ -102,7 +102,7 @@ static bool create(const struct vm_disk *disk, GError **error)
 
 static bool check_overlay(const struct vm_disk *disk, GError **error)
 {
-    json_t *info = get_info(disk->overlay, "qcow2", error);
+    json_t *info = get_info(disk->overlay, "qcow2", ERROR_UNAVAILABLE, error);
     if (info == NULL) {
         g_prefix_error(error, "cannot use the overlay of an earlier start: ");
         return false;

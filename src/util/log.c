@@ -129,8 +129,8 @@ void log_line(enum log_level level, const char *format, ...)
     g_mutex_lock(&state.lock);
     guint64 dropped = state.dropped;
     if (dropped > 0) {
-        g_autofree char *note =
-            g_strdup_printf("%" G_GUINT64_FORMAT " log lines were lost: stderr was full", dropped);
+        g_autofree char *note = g_strdup_printf(
+            "%" G_GUINT64_FORMAT " lines of this log were lost: stderr was full", dropped);
         emit(LOG_WARNING, note);
         if (state.dropped == dropped) {
             state.dropped = 0;

@@ -48,7 +48,7 @@ wrong() {
 	wrong '.vm.kernel.parameters = ["a", 2]' 'config.json:[0-9]+:[0-9]+: vm.kernel.parameters\[1\]: must be a string, and is an integer'
 	wrong '.linux.resources.memory.limit = "1G"' 'linux.resources.memory.limit: must be an integer'
 	wrong '.vm.hwConfig.vcpus = -1' 'vm.hwConfig.vcpus: must not be negative'
-	wrong '.vm.hwConfig.vcpus = 4294967296' 'vm.hwConfig.vcpus: must be from 1 to 4294967295'
+	wrong '.vm.hwConfig.vcpus = 4294967296' 'vm.hwConfig.vcpus: must be from 1 to 255'
 	wrong '.annotations.a = true' 'annotations.a: must be a string'
 }
 

@@ -40,7 +40,7 @@ static void test_everything(void)
                      "'vm':{'hypervisor':{'path':'/q','parameters':['-a','b c','']},"
                      "'kernel':{'path':'/k','parameters':['x=1','y'],'initrd':'/i'},"
                      "'image':{'path':'/d','format':'qcow2'},"
-                     "'hwConfig':{'deviceTree':'/t','vcpus':4294967295,"
+                     "'hwConfig':{'deviceTree':'/t','vcpus':255,"
                      "'memory':18446744073709551615,'dtdevs':[],'iomems':[],'irqs':[]}},"
                      "'linux':{'resources':{'cpu':{'quota':-1,'period':18446744073709551615,"
                      "'cpus':'0-3'},'memory':{'limit':9223372036854775807}}}}");
@@ -66,7 +66,7 @@ static void test_everything(void)
     g_assert_cmpstr(c->vm.image.format, ==, "qcow2");
     g_assert_cmpstr(c->vm.hw.device_tree, ==, "/t");
     g_assert_true(c->vm.hw.vcpus.set);
-    g_assert_cmpuint(c->vm.hw.vcpus.value, ==, G_MAXUINT32);
+    g_assert_cmpuint(c->vm.hw.vcpus.value, ==, 255);
     g_assert_true(c->vm.hw.memory.set);
     g_assert_cmpuint(c->vm.hw.memory.value, ==, G_MAXUINT64);
     g_assert_true(c->resources.cpu.quota.set);
@@ -271,11 +271,10 @@ static void test_hw(void)
     static const struct row rows[] = {
         {WITH_VM("'hwConfig':{}")},
         {WITH_VM("'hwConfig':{'vcpus':1}")},
-        {WITH_VM("'hwConfig':{'vcpus':4294967295}")},
-        {WITH_VM("'hwConfig':{'vcpus':0}"), "vm.hwConfig.vcpus",
-         "must be from 1 to 4294967295, and is 0"},
+        {WITH_VM("'hwConfig':{'vcpus':255}")},
+        {WITH_VM("'hwConfig':{'vcpus':0}"), "vm.hwConfig.vcpus", "must be from 1 to 255, and is 0"},
         {WITH_VM("'hwConfig':{'vcpus':4294967296}"), "vm.hwConfig.vcpus",
-         "must be from 1 to 4294967295, and is 4294967296"},
+         "must be from 1 to 255, and is 4294967296"},
         {WITH_VM("'hwConfig':{'vcpus':-1}"), "vm.hwConfig.vcpus",
          "must not be negative, and is -1"},
         {WITH_VM("'hwConfig':{'vcpus':1.5}"), "vm.hwConfig.vcpus", "must be an integer"},
@@ -344,7 +343,7 @@ static void test_far_out(void)
         {WITH_CPU("'period':-99999999999999999999"), "linux.resources.cpu.period", "negative"},
         {WITH_MEMORY("'limit':99999999999999999999"), "linux.resources.memory.limit", "at most"},
         {WITH_VM("'hwConfig':{'vcpus':99999999999999999999}"), "vm.hwConfig.vcpus",
-         "must be from 1 to 4294967295"},
+         "must be from 1 to 255"},
     };
     CHECK(rows);
 }

@@ -17,7 +17,6 @@ static const char *const events[LIFECYCLE_EVENTS] = {
     [LIFECYCLE_REBOOT] = "reboot",
     [LIFECYCLE_RESET] = "reset",
     [LIFECYCLE_GUEST_LEAVES] = "guest leaves",
-    [LIFECYCLE_GUEST_BACK] = "guest back",
     [LIFECYCLE_QEMU_EXITED] = "QEMU exited",
 };
 
@@ -73,7 +72,6 @@ static const struct cell {
     {LIFECYCLE_LEAVING, LIFECYCLE_STOP, LIFECYCLE_LEAVING, LIFECYCLE_TIMEOUT},
     {LIFECYCLE_LEAVING, LIFECYCLE_FORCE, LIFECYCLE_TERMINATING, LIFECYCLE_TERM},
     {LIFECYCLE_LEAVING, LIFECYCLE_DEADLINE, LIFECYCLE_TERMINATING, LIFECYCLE_TERM},
-    {LIFECYCLE_LEAVING, LIFECYCLE_GUEST_BACK, LIFECYCLE_RUNNING, 0},
     {LIFECYCLE_LEAVING, LIFECYCLE_QEMU_EXITED, LIFECYCLE_ENDED, LIFECYCLE_FINISH},
 
     {LIFECYCLE_TERMINATING, LIFECYCLE_DEADLINE, LIFECYCLE_KILLING, LIFECYCLE_KILL},
@@ -135,9 +133,8 @@ static void test_shape(void)
         }
         /* TERM brings its own deadline, and from there on nobody asks any more */
         expect(name, !(step.actions & LIFECYCLE_TERM) || step.actions == LIFECYCLE_TERM);
-        /* the way down is climbed up again by a guest that reboots, and by nothing else */
-        expect(name, s < LIFECYCLE_STOPPING || (int)step.next >= s ||
-                         (s == LIFECYCLE_LEAVING && e == LIFECYCLE_GUEST_BACK));
+        /* nothing climbs the way down up again */
+        expect(name, s < LIFECYCLE_STOPPING || (int)step.next >= s);
     }
 }
 
@@ -147,21 +144,15 @@ static void test_shape(void)
  */
 struct life {
     enum lifecycle_state state;
-    bool clock;      /* a deadline is set */
-    bool stop_asked; /* at some time */
+    bool clock; /* a deadline is set */
 };
 
 static struct life live(struct life life, enum lifecycle_event event)
 {
     struct lifecycle_step step = lifecycle_step(life.state, event);
-    bool back = life.state == LIFECYCLE_LEAVING && event == LIFECYCLE_GUEST_BACK;
     life.state = step.next;
     life.clock = event == LIFECYCLE_DEADLINE ? false : life.clock;
     life.clock |= (step.actions & (LIFECYCLE_TIMEOUT | LIFECYCLE_TERM)) != 0;
-    life.stop_asked |= event == LIFECYCLE_STOP || event == LIFECYCLE_FORCE;
-    if (back && life.stop_asked) {
-        life = live(life, LIFECYCLE_STOP); /* the engine asks anew */
-    }
     return life;
 }
 
@@ -184,8 +175,7 @@ static void find_lives(struct life life, GArray *lives)
 {
     for (guint i = 0; i < lives->len; i++) {
         struct life known = g_array_index(lives, struct life, i);
-        if (known.state == life.state && known.clock == life.clock &&
-            known.stop_asked == life.stop_asked) {
+        if (known.state == life.state && known.clock == life.clock) {
             return;
         }
     }

@@ -307,7 +307,7 @@ static void test_full_pipe(void)
     g_assert_null(strstr(before, "last"));
     g_assert_cmpint(waited, <, 5 * G_USEC_PER_SEC);
     g_autofree char *expected =
-        g_strdup_printf("ocivirt: warning: %u log lines were lost: stderr was full\n"
+        g_strdup_printf("ocivirt: warning: %u lines of this log were lost: stderr was full\n"
                         "ocivirt: after\nocivirt: later\n",
                         lost);
     g_assert_cmpstr(after, ==, expected);
