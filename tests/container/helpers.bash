@@ -4,7 +4,7 @@
 # What the container tests share: real podman, the real image, and its own small guest. $out is the container's
 # standard output (the guest's console), $err its standard error (ocivirt's own words).
 
-bats_require_minimum_version 1.5.0
+source "$BATS_TEST_DIRNAME/../common.bash"
 
 project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 image=${IMAGE:-localhost/ocivirt:latest}
@@ -41,14 +41,6 @@ config() {
 	}' | jq "$filter" >"$bundle/config.json"
 }
 
-order() {
-	echo ".vm.kernel.parameters += [\"guest.order=$1\"]"
-}
-
-annotate() {
-	echo ".annotations[\"org.ocivirt.$1\"] = \"$2\""
-}
-
 # start [PODMAN-OPTION...]: a container that boots the bundle, in the background.
 start() {
 	podman run --detach --name "$name" -v "$bundle:/etc/ocivirt:ro" "$@" "$image" >/dev/null
@@ -82,36 +74,4 @@ wait_for() {
 finish() {
 	status=$(timeout "$PATIENCE" "$project/hack/podman" wait "$name" 3>&-)
 	logs
-}
-
-has() {
-	grep -qaE -- "$1" "${2:-$out}" && return
-	echo "no \"$1\" in ${2:-$out}:"
-	tail -n 20 "${2:-$out}"
-	return 1
-}
-
-has_not() {
-	! has "$@" >/dev/null && return
-	echo "\"$1\" in ${2:-$out}"
-	return 1
-}
-
-expect_status() {
-	[[ $status -eq $1 ]] && return
-	echo "exit status $status instead of $1"
-	tail -n 5 "$out"
-	cat "$err"
-	return 1
-}
-
-now_ms() {
-	date +%s%3N
-}
-
-at_most() {
-	local passed=$(($(now_ms) - $2))
-	((passed <= $1)) && return
-	echo "took $passed ms, more than $1"
-	return 1
 }

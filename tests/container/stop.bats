@@ -123,5 +123,5 @@ teardown() { common_teardown; }
 	podman kube play "$BATS_TEST_TMPDIR/pod.yaml" >/dev/null
 	name=$name-pod-vm wait_for '^guest: ready'
 	podman kube down "$BATS_TEST_TMPDIR/pod.yaml" >/dev/null
-	! podman container exists "$name-pod-vm"
+	run ! podman container exists "$name-pod-vm"
 }

@@ -26,9 +26,9 @@ run_into() {
 
 @test "10 MB of output arrive complete and in order through a slow reader" {
 	config "$(order print,10000000)"
-	# At most 2 MB/s, in gulps with pauses.
+	# At most 2 MB/s, in gulps with pauses, after a long one that only a buffer gets over.
 	# shellcheck disable=SC2016 # the inner shell expands it
-	run_into bash -c 'while LC_ALL=C IFS= read -r -d "" -n 100000 gulp || [[ -n $gulp ]]; do
+	run_into bash -c 'sleep 9; while LC_ALL=C IFS= read -r -d "" -n 100000 gulp || [[ -n $gulp ]]; do
 		printf %s "$gulp"
 		sleep 0.05
 	done'
@@ -70,6 +70,8 @@ run_into() {
 	"$ocivirt" run --bundle "$bundle" --root "$root" >&- 2>"$err" <&- 3>&- &
 	pid=$!
 	wait_for 'guest running' "$err"
+	# Nothing else may have got their numbers.
+	[[ $(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" | sort -u) == /dev/null ]]
 	kill -QUIT "$pid"
 	finish
 	expect_status 137
@@ -147,7 +149,7 @@ run_into() {
 }
 
 @test "in the background of a shell it runs without the terminal" {
-	config "$(order poweroff)"
+	config "$(order wait)"
 	expect "$BATS_TEST_DIRNAME/tty.exp" background "$ocivirt" run --bundle "$bundle" --root "$root"
 }
 

@@ -4,7 +4,7 @@
 # What the native tests share. Each test has a folder of its own with a bundle in it, a root directory, and whatever
 # its ocivirt says: $out is the guest's console, $err ocivirt's own words.
 
-bats_require_minimum_version 1.5.0
+source "$BATS_TEST_DIRNAME/../common.bash"
 
 project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 ocivirt=${OCIVIRT:-$project/build/ocivirt}
@@ -53,15 +53,6 @@ config() {
 	}' | jq "$filter" >"$bundle/config.json"
 }
 
-# order WORD: the jq filter that gives the guest an order.
-order() {
-	echo ".vm.kernel.parameters += [\"guest.order=$1\"]"
-}
-
-annotate() {
-	echo ".annotations[\"org.ocivirt.$1\"] = \"$2\""
-}
-
 # start [OPTION...]: ocivirt in the background.
 start() {
 	# Here, and not by the redirections, which come a moment later: nobody may find an earlier run's words.
@@ -99,26 +90,6 @@ wait_for() {
 	done
 }
 
-has() {
-	grep -qaE -- "$1" "${2:-$out}" && return
-	echo "no \"$1\" in ${2:-$out}:"
-	tail -n 20 "${2:-$out}"
-	return 1
-}
-
-has_not() {
-	! has "$@" >/dev/null && return
-	echo "\"$1\" in ${2:-$out}"
-	return 1
-}
-
-expect_status() {
-	[[ $status -eq $1 ]] && return
-	echo "exit status $status instead of $1"
-	cat "$err"
-	return 1
-}
-
 # QEMU's pid, once the guest runs.
 qemu_pid() {
 	jq .qemuPid "$root/instance.json"
@@ -128,16 +99,4 @@ engine_pid() {
 	pgrep -P "$pid" -f -- "$root" | while read -r child; do
 		[[ $(<"/proc/$child/comm") != ocivirt-engine ]] || echo "$child"
 	done
-}
-
-now_ms() {
-	date +%s%3N
-}
-
-# at_most MS SINCE: less than MS milliseconds have passed.
-at_most() {
-	local passed=$(($(now_ms) - $2))
-	((passed <= $1)) && return
-	echo "took $passed ms, more than $1"
-	return 1
 }

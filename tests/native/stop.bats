@@ -46,7 +46,7 @@ rtmin() {
 	finish
 	expect_status 137
 	at_most 4000 "$asked"
-	! at_most 2900 "$asked"
+	run ! at_most 2900 "$asked"
 	has 'did not power off within its stop-timeout and was ended: QEMU got SIGTERM' "$err"
 	# Asked at once, and again every second.
 	[[ $(grep -c '^guest: power button' "$out") -ge 2 ]]
