@@ -2,6 +2,12 @@
 #include "cmd/ocivirt/commands.h"
 #include "src/engine/hypervisor.h"
 #include "src/init/supervisor.h"
+#include "src/util/error.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Probing needs what running needs: a process that reaps beside the one that hosts libvirt, and a
  * main loop beside the thread that calls it. */
@@ -46,13 +52,28 @@ static gpointer work(gpointer data)
     return NULL;
 }
 
+/* Nothing is lost by ending at once. */
+static gboolean on_message(gint link, GIOCondition condition, gpointer data)
+{
+    (void)condition;
+    (void)data;
+    struct link_message message;
+    ssize_t n = recv(link, &message, sizeof(message), MSG_DONTWAIT);
+    if (n == sizeof(message) && message.kind == LINK_SIGNAL &&
+        (message.value == SIGTERM || message.value == SIGINT || message.value == SIGHUP ||
+         message.value == SIGQUIT)) {
+        _exit(128 + message.value);
+    }
+    return n > 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
 static int prime(int link, void *data)
 {
-    (void)link;
     struct priming *priming = data;
     priming->loop = g_main_loop_new(NULL, FALSE);
     root_export_environment(priming->root);
     hypervisor_prepare();
+    g_unix_fd_add(link, G_IO_IN | G_IO_HUP, on_message, NULL);
     g_thread_unref(g_thread_new("prime", work, priming));
     g_main_loop_run(priming->loop);
     return report_error(priming->error);
@@ -71,11 +92,15 @@ static int prime_root(const struct options *options)
     struct priming priming = {.root = &root, .emulator = emulator};
     struct supervisor_report report;
     int status = supervisor_run(prime, &priming, &report);
+    if (status < 0) {
+        log_error("the process that probes QEMU died of signal %d", report.engine_signal);
+        status = ERROR_INTERNAL;
+    }
     if (status == 0) {
         log_info("%s is probed; the result is in %s/cache", emulator, root.path);
     }
     root_finish(&root);
-    return status >= 0 ? status : 70;
+    return status;
 }
 
 int command_prime(int argc, char **argv)

@@ -128,7 +128,10 @@ static int run(struct machine *machine, const struct options *options)
 
 int command_run(int argc, char **argv)
 {
-    supervisor_block_signals();
+    /* PID 1 loses what it has no handler for; others can be interrupted while they read. */
+    if (getpid() == 1) {
+        supervisor_block_signals();
+    }
     struct options options;
     struct machine machine;
     int status = 0;
@@ -138,6 +141,7 @@ int command_run(int argc, char **argv)
                       "ocivirt(1).",
                       OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_ID | OPTIONS_RUN, &status) &&
         machine_load(&machine, &options, MACHINE_TO_RUN, &status)) {
+        supervisor_block_signals();
         status = run(&machine, &options);
         machine_finish(&machine);
     }

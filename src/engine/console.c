@@ -26,6 +26,8 @@
 #define STALL_MS 2000
 #define STALL_CHECK_MS 250
 #define CHUNK (64 * 1024)
+/* One write(): on a pipe it returns when all is taken, and what a slow reader takes has to show. */
+#define WRITE_CHUNK 4096
 
 #define ESCAPE_KEY 0x1d /* Ctrl-] */
 #define ESCAPE_COUNT 3
@@ -84,7 +86,7 @@ int console_connect(const char *socket_path, GError **error)
 static bool write_all(struct console *c, const GByteArray *bytes)
 {
     for (gsize done = 0; done < bytes->len;) {
-        ssize_t n = write(STDOUT_FILENO, bytes->data + done, bytes->len - done);
+        ssize_t n = write(STDOUT_FILENO, bytes->data + done, MIN(bytes->len - done, WRITE_CHUNK));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -219,12 +221,22 @@ static void watch_socket(struct console *c)
 static void give_up_draining(struct console *c)
 {
     g_mutex_lock(&c->lock);
-    gsize lost = c->queued;
+    guint64 lost = c->queued + c->dropped;
     g_mutex_unlock(&c->lock);
-    log_warning("the last %" G_GSIZE_FORMAT " bytes of the guest's console are lost: nobody reads "
-                "standard output",
+    log_warning("%" G_GUINT64_FORMAT
+                " bytes of the guest's console are lost: standard output is not "
+                "read, or too slowly",
                 lost);
     report_drained(c);
+}
+
+static gboolean on_drain_overdue(gpointer data)
+{
+    struct console *c = data;
+    if (!c->drained) {
+        give_up_draining(c);
+    }
+    return G_SOURCE_REMOVE;
 }
 
 /* Every STALL_CHECK_MS: is whoever reads standard output still reading? */
@@ -373,8 +385,11 @@ bool console_is_raw(const struct console *c)
     return c->raw;
 }
 
-void console_drain(struct console *c)
+void console_drain(struct console *c, guint limit_ms)
 {
+    if (limit_ms > 0) {
+        g_timeout_add(limit_ms, on_drain_overdue, c);
+    }
     c->draining = true;
     /* A reader that had stopped for long is not waited for once more. */
     watch_socket(c);

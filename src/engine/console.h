@@ -38,8 +38,9 @@ struct console *console_create(int socket, enum console_mode mode,
 /* Whether keys go to the guest one by one. */
 bool console_is_raw(const struct console *console);
 
-/* QEMU is gone: reads what it has left, writes all that the reader will take, and calls drained. */
-void console_drain(struct console *console);
+/* QEMU is gone: reads what it has left, writes all that the reader will take, and calls drained.
+ * At most @limit_ms; 0: as long as it takes. */
+void console_drain(struct console *console, guint limit_ms);
 
 /* Gives the terminal its settings back. Takes NULL. What was not written is lost; a thread that
  * hangs in write() stays behind, for the end of the process. */

@@ -16,6 +16,8 @@
 /* The ladder's rungs; stop-timeout lies between the first two. */
 #define ASK_EVERY_MS 1000
 #define KILL_AFTER_TERM_MS 500
+/* For the console's last bytes, once somebody waits for our end. */
+#define LAST_BYTES_MS 1000
 /* QEMU is reaped, and libvirt's word on why it ended is still on its way. */
 #define LAST_WORD_MS 300
 /* timeout(1), and a terminal beside a forwarding parent, deliver one stop as two signals. */
@@ -26,7 +28,8 @@
 struct engine {
     const struct engine_config *config;
     GMainLoop *loop;
-    GThreadPool *workers; /* each for one blocking call of struct call */
+    GThreadPool *workers;  /* each for one blocking call of struct call */
+    GThreadPool *requests; /* the same, one after the other */
     struct hypervisor *hypervisor;
     struct console *console;
     enum lifecycle_state state;
@@ -36,6 +39,7 @@ struct engine {
     struct {
         pid_t pid;
         int pidfd;
+        int console;         /* a socket */
     } made;                  /* by the worker; the main loop takes it over in on_vm_made() */
     pid_t qemu;              /* 0: not known yet */
     int pidfd;               /* -1: the same */
@@ -85,14 +89,20 @@ static void work_on_call(gpointer data, gpointer user_data)
     g_idle_add_full(G_PRIORITY_HIGH, finish_call, call, NULL);
 }
 
-static void start_call(struct engine *e, bool (*work)(struct engine *, GError **),
-                       void (*done)(struct engine *, GError *))
+static void push_call(GThreadPool *pool, struct engine *e, bool (*work)(struct engine *, GError **),
+                      void (*done)(struct engine *, GError *))
 {
     struct call *call = g_new0(struct call, 1);
     call->engine = e;
     call->work = work;
     call->done = done;
-    g_thread_pool_push(e->workers, call, NULL);
+    g_thread_pool_push(pool, call, NULL);
+}
+
+static void start_call(struct engine *e, bool (*work)(struct engine *, GError **),
+                       void (*done)(struct engine *, GError *))
+{
+    push_call(e->workers, e, work, done);
 }
 
 static bool call_resume(struct engine *e, GError **error)
@@ -123,6 +133,20 @@ static bool call_reboot(struct engine *e, GError **error)
 static bool call_reset(struct engine *e, GError **error)
 {
     return hypervisor_reset(e->hypervisor, error);
+}
+
+static gboolean on_last_word_overdue(gpointer data);
+
+/* QEMU has ended. The supervisor tells its status; if it cannot, the end counts all the same. */
+static gboolean on_pidfd(gint fd, GIOCondition condition, gpointer data)
+{
+    (void)fd;
+    (void)condition;
+    struct engine *e = data;
+    if (e->last_word == 0) {
+        e->last_word = g_timeout_add(LAST_WORD_MS, on_last_word_overdue, e);
+    }
+    return G_SOURCE_REMOVE;
 }
 
 /* --- the start --- */
@@ -164,7 +188,11 @@ static bool make_vm(struct engine *e, GError **error)
     }
     note_time(e, "QEMU started");
     e->made.pidfd = qemu_process_open(e->made.pid, error);
-    return e->made.pidfd >= 0;
+    if (e->made.pidfd < 0) {
+        return false;
+    }
+    e->made.console = console_connect(config->spec->console_socket, error);
+    return e->made.console >= 0;
 }
 
 static bool write_instance(const struct engine *e, GError **error)
@@ -191,18 +219,13 @@ static void on_drained(void *data)
     g_main_loop_quit(e->loop);
 }
 
-static bool attach_console(struct engine *e, GError **error)
+static void attach_console(struct engine *e)
 {
     const struct console_handlers handlers = {on_escape, on_drained, e};
-    int socket = console_connect(e->config->spec->console_socket, error);
-    if (socket < 0) {
-        return false;
-    }
-    e->console = console_create(socket, e->config->console, &handlers);
+    e->console = console_create(e->made.console, e->config->console, &handlers);
     if (console_is_raw(e->console)) {
         log_info("the keyboard is the guest's; Ctrl-] three times within a second stops it");
     }
-    return true;
 }
 
 static void on_vm_made(struct engine *e, GError *error)
@@ -214,10 +237,12 @@ static void on_vm_made(struct engine *e, GError *error)
     }
     e->qemu = e->made.pid;
     e->pidfd = e->made.pidfd;
-    if (!write_instance(e, &e->error) || !attach_console(e, &e->error)) {
+    g_unix_fd_add(e->pidfd, G_IO_IN, on_pidfd, e);
+    if (!write_instance(e, &e->error)) {
         handle(e, LIFECYCLE_FAILED);
         return;
     }
+    attach_console(e);
     note_time(e, "console attached");
     handle(e, LIFECYCLE_CREATED);
 
@@ -227,12 +252,20 @@ static void on_vm_made(struct engine *e, GError *error)
     }
 }
 
+static gboolean end_unresumed(gpointer data)
+{
+    handle(data, LIFECYCLE_FORCE);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_resumed(struct engine *e, GError *error)
 {
     if (error != NULL) {
-        if (e->state < LIFECYCLE_LEAVING && e->error == NULL) {
+        if (e->facts.guest_ran) {
+            log_warning("%s", error->message);
+        } else if (e->state < LIFECYCLE_LEAVING && e->error == NULL) {
             e->error = g_error_copy(error);
-            handle(e, LIFECYCLE_FORCE);
+            g_timeout_add(LAST_WORD_MS, end_unresumed, e); /* unless QEMU's end explains it */
         }
         return;
     }
@@ -304,7 +337,8 @@ static void send_signal(struct engine *e, int signal)
 static void finish(struct engine *e)
 {
     if (e->console != NULL) {
-        console_drain(e->console); /* on_drained() ends the loop */
+        bool hurry = e->facts.stop_asked || e->facts.force_asked;
+        console_drain(e->console, hurry ? LAST_BYTES_MS : 0); /* on_drained() ends the loop */
     } else {
         g_main_loop_quit(e->loop);
     }
@@ -331,6 +365,9 @@ static void qemu_is_gone(struct engine *e)
     if (!e->facts.status_known) {
         return;
     }
+    if (WIFSIGNALED(e->facts.qemu_status) && !e->facts.sent_term) {
+        g_clear_error(&e->error);
+    }
     if (reason_is_known(e)) {
         handle(e, LIFECYCLE_QEMU_EXITED);
     } else if (e->last_word == 0) {
@@ -343,16 +380,16 @@ static void qemu_is_gone(struct engine *e)
 static void act(struct engine *e, unsigned actions)
 {
     if (actions & LIFECYCLE_RUN) {
-        start_call(e, call_resume, on_resumed);
+        push_call(e->requests, e, call_resume, on_resumed);
     }
     if (actions & LIFECYCLE_SUSPEND) {
-        start_call(e, call_suspend, NULL);
+        push_call(e->requests, e, call_suspend, NULL);
     }
     if (actions & LIFECYCLE_ASK_REBOOT) {
-        start_call(e, call_reboot, NULL);
+        push_call(e->requests, e, call_reboot, NULL);
     }
     if (actions & LIFECYCLE_DO_RESET) {
-        start_call(e, call_reset, NULL);
+        push_call(e->requests, e, call_reset, NULL);
     }
     if (actions & LIFECYCLE_TIMEOUT) {
         set_deadline(e, time_left(e));
@@ -430,6 +467,13 @@ static void on_hypervisor_event(enum hypervisor_event event, void *data)
     case HYPERVISOR_REBOOTED:
         on_rebooted(e);
         break;
+    case HYPERVISOR_IO_ERROR:
+        log_error(
+            "the guest is paused: its disk cannot be written to (is %s full?); make room, and "
+            "resume it with SIGCONT",
+            e->config->root->path);
+        handle(e, LIFECYCLE_HALTED);
+        break;
     case HYPERVISOR_PAUSED:
         if (e->state == LIFECYCLE_RUNNING || e->state == LIFECYCLE_STOPPING) {
             start_call(e, call_look_for_internal_error, on_looked_for_internal_error);
@@ -438,6 +482,7 @@ static void on_hypervisor_event(enum hypervisor_event event, void *data)
     case HYPERVISOR_AGENT_UP:
     case HYPERVISOR_AGENT_DOWN:
         e->agent_connected = event == HYPERVISOR_AGENT_UP;
+        e->agent_asked = false;
         break;
     case HYPERVISOR_STOPPED:
         e->libvirt_stopped = true;
@@ -491,21 +536,9 @@ void engine_process_exited(struct engine *e, pid_t pid, int status)
     }
 }
 
-static gboolean on_pidfd(gint fd, GIOCondition condition, gpointer data)
-{
-    (void)fd;
-    (void)condition;
-    struct engine *e = data;
-    handle(e, LIFECYCLE_QEMU_EXITED);
-    return G_SOURCE_REMOVE;
-}
-
 void engine_orphaned(struct engine *e)
 {
     log_error("the supervisor is gone; the guest is ended in order");
-    if (e->pidfd >= 0) {
-        g_unix_fd_add(e->pidfd, G_IO_IN, on_pidfd, e); /* nobody else will tell */
-    }
     engine_request(e, ENGINE_STOP);
 }
 
@@ -516,6 +549,7 @@ struct engine *engine_create(const struct engine_config *config)
     e->pidfd = -1;
     e->loop = g_main_loop_new(NULL, FALSE);
     e->workers = g_thread_pool_new(work_on_call, NULL, 4, FALSE, NULL);
+    e->requests = g_thread_pool_new(work_on_call, NULL, 1, FALSE, NULL);
     e->early_exits = g_hash_table_new(NULL, NULL);
     e->oom_kills = limits_oom_kills();
     return e;

@@ -74,7 +74,9 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
         h->handler(HYPERVISOR_CRASHED, h->data);
         break;
     case VIR_DOMAIN_EVENT_SUSPENDED:
-        h->handler(HYPERVISOR_PAUSED, h->data);
+        h->handler(detail == VIR_DOMAIN_EVENT_SUSPENDED_IOERROR ? HYPERVISOR_IO_ERROR
+                                                                : HYPERVISOR_PAUSED,
+                   h->data);
         break;
     case VIR_DOMAIN_EVENT_STOPPED:
         if (detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED) {

@@ -21,7 +21,8 @@ enum hypervisor_event {
     HYPERVISOR_HOST_SHUTDOWN, /* QEMU got a signal to end */
     HYPERVISOR_CRASHED,       /* panic device */
     HYPERVISOR_REBOOTED,
-    HYPERVISOR_PAUSED, /* the guest's CPUs halted, for whatever reason */
+    HYPERVISOR_PAUSED,   /* the guest's CPUs halted, for whatever reason */
+    HYPERVISOR_IO_ERROR, /* the same, since a disk could not be written to */
     HYPERVISOR_AGENT_UP,
     HYPERVISOR_AGENT_DOWN,
     HYPERVISOR_STOPPED, /* libvirt has seen QEMU's end */

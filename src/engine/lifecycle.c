@@ -48,6 +48,7 @@ static const struct lifecycle_step table[LIFECYCLE_STATES][LIFECYCLE_EVENTS] = {
         ON(STOP, STOPPING, LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
         ON(FORCE, TERMINATING, LIFECYCLE_TERM),
         ON(PAUSE, PAUSED, LIFECYCLE_SUSPEND),
+        ON(HALTED, PAUSED, 0),
         ON(REBOOT, RUNNING, LIFECYCLE_ASK_REBOOT),
         ON(RESET, RUNNING, LIFECYCLE_DO_RESET),
         ON(GUEST_LEAVES, LEAVING, 0),
@@ -143,6 +144,10 @@ static int outcome_of_exit(const struct lifecycle_facts *facts, char **message)
     }
     if (facts->status_known && WIFEXITED(status) && WEXITSTATUS(status) != 0) {
         *message = g_strdup_printf("QEMU exited with status %d", WEXITSTATUS(status));
+        return ERROR_INTERNAL;
+    }
+    if (!facts->status_known) {
+        *message = g_strdup("QEMU has ended, and nobody could tell its exit status");
         return ERROR_INTERNAL;
     }
     *message = g_strdup("the guest powered off");

@@ -31,6 +31,7 @@ enum lifecycle_event {
     LIFECYCLE_RESUME,       /* asked for */
     LIFECYCLE_REBOOT,       /* asked for */
     LIFECYCLE_RESET,        /* asked for */
+    LIFECYCLE_HALTED,       /* QEMU has paused the guest: a disk is full */
     LIFECYCLE_GUEST_LEAVES, /* the guest powered off or crashed */
     LIFECYCLE_QEMU_EXITED,  /* */
     LIFECYCLE_EVENTS,
@@ -73,6 +74,6 @@ struct lifecycle_facts {
     int qemu_status;   /* as of waitpid(2) */
 };
 
-/* The exit status that the facts mean (README, "Exit statuses"). @message becomes a static or new
- * sentence for the log; the caller frees it. */
+/* The exit status that the facts mean (README, "Exit statuses"). @message becomes a sentence
+ * for the log; the caller owns it. */
 int lifecycle_outcome(const struct lifecycle_facts *facts, char **message);

@@ -30,8 +30,10 @@ char *root_file(const struct root *root, const char *name)
 /* Whether @path is, or can be made, a directory that we can write. */
 static bool is_usable(const char *path)
 {
-    if (g_access(path, F_OK) == 0) {
-        return g_access(path, R_OK | W_OK | X_OK) == 0;
+    struct stat status;
+    if (stat(path, &status) == 0) {
+        return (geteuid() == 0 || status.st_uid == geteuid()) &&
+               g_access(path, R_OK | W_OK | X_OK) == 0;
     }
     g_autofree char *parent = g_path_get_dirname(path);
     return g_access(parent, W_OK | X_OK) == 0;
@@ -122,17 +124,39 @@ static bool lock(struct root *root, GError **error)
     return true;
 }
 
+/* What others can put in there would be ours to write to. */
 static bool check_owner(const struct root *root, GError **error)
 {
     struct stat status;
-    if (fstat(root->lock, &status) < 0 || status.st_uid == geteuid() || geteuid() == 0) {
+    if (fstat(root->lock, &status) < 0) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot look at %s", root->path);
+        return false;
+    }
+    if (status.st_uid == geteuid() || (geteuid() == 0 && !(status.st_mode & 022))) {
         return true;
     }
     g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
-                "the root directory %s belongs to uid %u, and this is uid %u; name another with "
+                "the root directory %s belongs to uid %u%s, and this is uid %u; name another with "
                 "--root",
-                root->path, status.st_uid, geteuid());
+                root->path, status.st_uid,
+                status.st_mode & 022 ? " and others can write to it" : "", geteuid());
     return false;
+}
+
+/* A folder of ours may be there already, but only as ours, or as the root directory's owner's. */
+static bool check_folder(const struct root *root, const char *path, GError **error)
+{
+    struct stat folder, top;
+    if (lstat(path, &folder) < 0 || fstat(root->lock, &top) < 0 || !S_ISDIR(folder.st_mode) ||
+        (folder.st_uid != geteuid() && folder.st_uid != top.st_uid)) {
+        g_set_error(
+            error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+            "%s is no directory of ocivirt's own; remove it, or name another root directory "
+            "with --root",
+            path);
+        return false;
+    }
+    return true;
 }
 
 /* A QEMU whose ocivirt is gone, and which still runs: not ours to start a second one beside. */
@@ -186,35 +210,58 @@ static bool is_ours(const char *name)
            g_str_equal(name, "lost+found") || *name == '.';
 }
 
-/* `--root /` must not sweep anybody's /etc and /lib. */
+static bool is_not_ours(const struct root *root, const char *what, GError **error)
+{
+    g_set_error(
+        error, ERROR_DOMAIN, ERROR_USAGE,
+        "%s is no root directory of ocivirt: it holds \"%s\"; name a new or an empty directory "
+        "with --root",
+        root->path, what);
+    return false;
+}
+
+/* `--root /`, or a package's folder, must not have its etc/ and lib/ swept. */
 static bool check_contents(const struct root *root, GError **error)
 {
     g_autoptr(GDir) dir = g_dir_open(root->path, 0, NULL);
-    const char *name;
+    const char *name, *to_sweep = NULL;
+    bool cache = false, disks = false;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         if (!is_ours(name)) {
-            g_set_error(error, ERROR_DOMAIN, ERROR_USAGE,
-                        "%s is no root directory of ocivirt: it holds \"%s\"; name a new or an "
-                        "empty directory with --root",
-                        root->path, name);
-            return false;
+            return is_not_ours(root, name, error);
+        }
+        cache |= g_str_equal(name, "cache");
+        disks |= g_str_equal(name, "disks");
+        for (gsize i = 0; i < G_N_ELEMENTS(swept); i++) {
+            to_sweep = g_str_equal(name, swept[i]) ? swept[i] : to_sweep;
         }
     }
-    return true;
+    /* A start of ours makes these two before all that is swept. */
+    return to_sweep == NULL || (cache && disks) || is_not_ours(root, to_sweep, error);
+}
+
+/* Nobody else's, and private from now on. Not before all is checked: it might be "/". */
+static bool take(const struct root *root)
+{
+    struct stat status;
+    return fstat(root->lock, &status) == 0 &&
+           (status.st_uid != geteuid() || fchmod(root->lock, 0700) == 0);
 }
 
 /* On failure the lock is given back, so that root_finish() sweeps nothing that is not ours. */
 static bool claim(struct root *root, GError **error)
 {
-    if (lock(root, error) && check_owner(root, error) && check_contents(root, error) &&
-        check_no_vm(root, error)) {
-        return true;
+    bool ok = lock(root, error) && check_owner(root, error) && check_contents(root, error) &&
+              check_no_vm(root, error);
+    if (ok && !take(root)) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot make %s private", root->path);
+        ok = false;
     }
-    if (root->lock >= 0) {
+    if (!ok && root->lock >= 0) {
         close(root->lock);
         root->lock = -1;
     }
-    return false;
+    return ok;
 }
 
 bool root_open(struct root *root, GError **error)
@@ -233,7 +280,7 @@ bool root_open(struct root *root, GError **error)
     root_sweep(root);
     for (gsize i = 0; i < G_N_ELEMENTS(directories); i++) {
         g_autofree char *path = root_file(root, directories[i]);
-        if (!make_directory(path, &created, error)) {
+        if (!make_directory(path, &created, error) || !check_folder(root, path, error)) {
             return false;
         }
     }

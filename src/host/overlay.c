@@ -54,6 +54,27 @@ static const char *get_word(const json_t *info, const char *key)
     return word != NULL ? word : "";
 }
 
+/* The file that the image @path needs beside itself: backing file, qcow2's data file, a vmdk's
+ * extent; or "". Each can be any file that we may read. */
+static const char *get_other_file(const json_t *info, const char *path)
+{
+    const json_t *data = json_object_get(json_object_get(info, "format-specific"), "data");
+    const char *other = get_word(info, "backing-filename");
+    if (*other == '\0') {
+        other = get_word(data, "data-file");
+    }
+    size_t i;
+    json_t *extent;
+    json_array_foreach(json_object_get(data, "extents"), i, extent)
+    {
+        const char *file = get_word(extent, "filename");
+        if (*other == '\0' && !g_str_equal(file, path)) {
+            other = file;
+        }
+    }
+    return other;
+}
+
 /* A raw image is whatever it is; all others say what they are, and may stand on another file. */
 static bool check_image(const struct vm_disk *disk, GError **error)
 {
@@ -65,12 +86,12 @@ static bool check_image(const struct vm_disk *disk, GError **error)
         g_prefix_error(error, "vm.image: ");
         return false;
     }
-    const char *backing = get_word(info, "backing-filename");
+    const char *backing = get_other_file(info, disk->image);
     bool complete = *backing == '\0';
     if (!complete) {
         g_set_error(error, ERROR_DOMAIN, ERROR_CONFIG,
-                    "vm.image: %s stands on another image, %s, and must be complete; make it so "
-                    "with: qemu-img convert -O qcow2 %s NEW",
+                    "vm.image: %s needs another file, %s, and must be complete; if that is what "
+                    "you want, make it so with: qemu-img convert -O qcow2 %s NEW",
                     disk->image, backing, disk->image);
     }
     json_decref(info);

@@ -33,13 +33,16 @@
 
 /* QEMU writes back what its disk caches hold on SIGTERM; more than this is a dead disk. */
 #define LEFTOVER_GRACE_MS 3000
+/* Who has not gone so long after SIGKILL hangs in the kernel, or cannot be found. */
+#define LEFTOVER_GIVE_UP_MS 5000
 
 struct supervisor {
     pid_t engine;
     int link; /* -1: closed */
     int signals;
     bool engine_gone;
-    int engine_status; /* as of waitpid(2) */
+    int engine_status;   /* as of waitpid(2) */
+    bool ignores_hangup; /* as nohup(1) leaves it */
     bool has_terminal;
     struct termios terminal;
 };
@@ -57,6 +60,7 @@ static void handled_signals(sigset_t *set)
 void supervisor_block_signals(void)
 {
     sigset_t set;
+    signal(SIGCHLD, SIG_DFL); /* ignored, as a parent can leave it, nobody is told of children */
     handled_signals(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
 }
@@ -134,7 +138,8 @@ static bool reap(struct supervisor *s)
 
 static void handle_signal(struct supervisor *s, const struct signalfd_siginfo *info)
 {
-    if (info->ssi_signo != SIGCHLD) {
+    bool ignored = info->ssi_signo == SIGHUP && s->ignores_hangup;
+    if (info->ssi_signo != SIGCHLD && !ignored) {
         tell_engine(s, (struct link_message){LINK_SIGNAL, 0, info->ssi_signo});
     }
 }
@@ -193,6 +198,9 @@ static int end_leftovers(struct supervisor *s)
     long long deadline = now_ms() + LEFTOVER_GRACE_MS;
     while (reap(s)) {
         long long left = deadline - now_ms();
+        if (left <= -LEFTOVER_GIVE_UP_MS) {
+            break;
+        }
         if (left <= 0) {
             signal_children(SIGKILL);
         }
@@ -208,7 +216,9 @@ static int end_leftovers(struct supervisor *s)
 static bool init(struct supervisor *s)
 {
     sigset_t set;
+    struct sigaction hangup;
     handled_signals(&set);
+    s->ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     s->has_terminal = tcgetattr(STDIN_FILENO, &s->terminal) == 0;
     s->signals = signalfd(-1, &set, SFD_CLOEXEC);
     return s->signals >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
@@ -226,7 +236,7 @@ int supervisor_run(supervisor_child *child, void *data, struct supervisor_report
     close(s.link);
     s.link = -1;
     report->leftovers = end_leftovers(&s);
-    if (s.has_terminal) {
+    if (s.has_terminal && tcgetpgrp(STDIN_FILENO) == getpgrp()) {
         /* From the background this would stop us, were SIGTTOU not blocked. */
         tcsetattr(STDIN_FILENO, TCSANOW, &s.terminal);
     }

@@ -109,6 +109,27 @@ static void emit(enum log_level level, const char *message)
     }
 }
 
+/*
+ * A guest or a config file can have put anything into a message: nothing in it controls a terminal,
+ * and what follows a newline is indented, so that it cannot pass for a line of its own.
+ */
+static char *make_harmless(const char *raw)
+{
+    g_autofree char *valid = g_utf8_make_valid(raw, -1);
+    GString *out = g_string_sized_new(strlen(valid));
+    for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        if (c == '\n' && state.format == LOG_FORMAT_TEXT) {
+            g_string_append(out, "\n    ");
+        } else if (g_unichar_iscntrl(c) && c != '\n' && c != '\t') {
+            g_string_append_c(out, '?');
+        } else {
+            g_string_append_unichar(out, c);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if (!log_enabled(level)) {
@@ -118,13 +139,7 @@ void log_line(enum log_level level, const char *format, ...)
     va_start(args, format);
     g_autofree char *raw = g_strdup_vprintf(format, args);
     va_end(args);
-    /* A guest or a config file can have put anything into a message. */
-    g_autofree char *message = g_utf8_make_valid(raw, -1);
-    for (char *c = message; *c != '\0'; c++) {
-        if (g_ascii_iscntrl(*c) && *c != '\n' && *c != '\t') {
-            *c = '?';
-        }
-    }
+    g_autofree char *message = make_harmless(raw);
 
     g_mutex_lock(&state.lock);
     guint64 dropped = state.dropped;

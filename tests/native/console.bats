@@ -38,6 +38,18 @@ run_into() {
 	cmp <(printed "$out" | head -c 10000000) <(lines 10000000)
 }
 
+@test "a reader that is slow all the time gets everything, too" {
+	config "$(order print,400000)"
+	# shellcheck disable=SC2016 # the inner shell expands it
+	run_into bash -c 'while LC_ALL=C IFS= read -r -d "" -n 8000 gulp || [[ -n $gulp ]]; do
+		printf %s "$gulp"
+		sleep 0.1
+	done'
+	expect_status 0
+	has_not 'lost' "$err"
+	cmp <(printed "$out" | head -c 400000) <(lines 400000)
+}
+
 @test "a reader that stops reading does not stop the guest" {
 	config "$(order print,20000000)"
 	mkfifo "$BATS_TEST_TMPDIR/console"
@@ -49,7 +61,7 @@ run_into() {
 	finish
 	kill $reader
 	expect_status 0
-	has 'bytes of the guest.s console are lost: nobody reads' "$err"
+	has 'bytes of the guest.s console are lost: standard output is not read' "$err"
 }
 
 @test "output that nobody can read is no reason to stop" {

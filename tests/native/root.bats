@@ -24,7 +24,7 @@ teardown() { common_teardown; }
 	config "$(order wait)"
 	sleep 1000 3>&- &
 	local stranger=$!
-	mkdir -p "$root/run/qemu" "$root/disks"
+	mkdir -p "$root/run/qemu" "$root/disks" "$root/cache"
 	echo $stranger >"$root/run/qemu/$(hostname).pid"
 	: >"$root/run/old.sock"
 	: >"$root/disks/kept"
@@ -124,6 +124,10 @@ teardown() { common_teardown; }
 	mkdir -p "$root/etc" "$root/lib"
 	: >"$root/etc/passwd"
 	: >"$root/bin"
+	chmod 755 "$root"
+	run -64 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ $(stat -c %a "$root") == 755 ]]
+	rm "$root/bin"
 	run -64 "$ocivirt" run --bundle "$bundle" --root "$root"
 	[[ $output == *"is no root directory of ocivirt"* ]]
 	[[ -e $root/etc/passwd ]]
@@ -142,4 +146,22 @@ teardown() { common_teardown; }
 	kill -TERM "$pid"
 	finish
 	expect_status 0
+}
+
+@test "others cannot write into the root directory, nor provide its folders" {
+	config "$(order poweroff)"
+	chmod 777 "$root"
+	start
+	finish
+	expect_status 0
+	[[ $(stat -c %a "$root") == 700 ]]
+	rm -r "$root/log"
+	ln -s /etc "$root/log"
+	run -69 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ $output == *"$root/log is no directory of ocivirt's own"* ]]
+	rm "$root/log"
+	chown 65534 "$root"
+	chmod 1777 "$root"
+	run -69 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ $output == *"others can write to it"* ]]
 }

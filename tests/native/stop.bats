@@ -202,3 +202,38 @@ rtmin() {
 	expect_status 0
 	has '^guest: power button'
 }
+
+@test "pausing and resuming in quick succession leaves the guest running" {
+	config "$(order count)"
+	start
+	wait_for '^guest: count 3'
+	for _ in {1..12}; do
+		kill -TSTP "$pid"
+		sleep 0.01
+		kill -CONT "$pid"
+		sleep 0.01
+	done
+	local before
+	before=$(grep -c '^guest: count' "$out")
+	wait_for "^guest: count $((before + 10))"
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "started by who ignores SIGCHLD, or by nohup, it works; and nohup's SIGHUP is no stop" {
+	config "$(order wait)"
+	: >"$out"
+	(
+		trap '' HUP CHLD
+		exec "$ocivirt" run --bundle "$bundle" --root "$root" >"$out" 2>"$err" </dev/null 3>&-
+	) &
+	pid=$!
+	wait_for '^guest: ready'
+	kill -HUP "$pid"
+	sleep 1
+	has_not '^guest: power button'
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}

@@ -129,11 +129,13 @@ static void test_hostile_bytes(void)
 {
     static const struct {
         const char *bytes, *message;
+        const char *text; /* where it is not the message: what follows a newline is indented */
     } cases[] = {
         {"", ""},
-        {"\"}\n{\"level\":\"error\"", "\"}\n{\"level\":\"error\""},
+        {"\"}\n{\"level\":\"error\"", "\"}\n{\"level\":\"error\"", "\"}\n    {\"level\":\"error\""},
         {"back\\slash", "back\\slash"},
-        {"tab\tnewline\n", "tab\tnewline\n"},
+        {"tab\tnewline\n", "tab\tnewline\n", "tab\tnewline\n    "},
+        {"c1 \xc2\x9b[2J", "c1 ?[2J"},
         {"ä€𝄞", "ä€𝄞"},
         {"\x1b[2J\x07\x08\r\x7f", "?[2J????"},
         {"\x01\x02\x1f", "???"},
@@ -149,7 +151,8 @@ static void test_hostile_bytes(void)
         expect_str(row, message, cases[i].message);
 
         g_autofree char *text = logged(LOG_DEBUG, LOG_FORMAT_TEXT, LOG_INFO, cases[i].bytes);
-        g_autofree char *expected = g_strdup_printf("ocivirt: %s\n", cases[i].message);
+        g_autofree char *expected = g_strdup_printf(
+            "ocivirt: %s\n", cases[i].text != NULL ? cases[i].text : cases[i].message);
         expect_str(row, text, expected);
         expect(row, g_utf8_validate(text, -1, NULL));
     }
