@@ -299,7 +299,8 @@ static const char qemu_conf[] =
     "seccomp_sandbox = 1\n"        /* ... and QEMU's own is another */
     "dynamic_ownership = 0\n"      /* no chown: QEMU runs as we do */
     "remember_owner = 0\n"         /* no xattrs */
-    "stdio_handler = \"file\"\n";  /* no virtlogd */
+    "max_core = 0\n" /* libvirt would raise the limit, which sudo has lowered for good */
+    "stdio_handler = \"file\"\n"; /* no virtlogd */
 
 bool root_write_qemu_conf(const struct root *root, GError **error)
 {
