@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ static bool read_all(int fd, GByteArray *bytes, const char *path, GError **error
         g_byte_array_append(bytes, (const guint8 *)chunk, n);
         if (bytes->len > OCI_DOCUMENT_MAX_BYTES) {
             g_set_error(error, ERROR_DOMAIN, ERROR_CONFIG,
-                        "%s is larger than %u MiB, the most that a config.json may be", path,
+                        "%s is larger than %u MiB, the most that such a file may be", path,
                         OCI_DOCUMENT_MAX_BYTES >> 20);
             return false;
         }
@@ -61,32 +62,155 @@ static bool is_long(const char *digits, gsize n, bool negative)
 
 /*
  * jansson refuses a whole file for one integer past 64 bits signed, and engines write such
- * (RLIM_INFINITY). In a copy of the text such an integer becomes a real of the same length:
- * 18446744073709551615 → 0.446744073709551615. Who wants it exactly reads the original text.
+ * (RLIM_INFINITY). In a copy of the text the first of them becomes the real 1e-300, the second
+ * 2e-300 and so on, with spaces for the other digits: who meets one of these looks its digits up.
  */
-static void hide_long_integers(char *text, gsize length)
+#define LONG_INTEGER_MARK "%ue-300"
+
+static void hide_long_integer(char *text, gsize start, gsize length, guint number)
 {
-    bool in_string = false;
-    for (gsize i = 0; i < length; i++) {
-        if (in_string) {
-            if (text[i] == '\\') {
-                i++; /* whatever it escapes, it does not end the string */
-            } else if (text[i] == '"') {
-                in_string = false;
+    char mark[24];
+    gsize used = g_snprintf(mark, sizeof(mark), LONG_INTEGER_MARK, number);
+    memset(text + start, ' ', length);
+    memcpy(text + start, mark, MIN(used, length)); /* at least 19 digits: it always fits */
+}
+
+char *oci_document_long_integer(const struct oci_document *document, double value)
+{
+    char mark[24];
+    double number = fabs(value) * 1e300;
+    if (!(number < document->long_integers->len + 0.5)) {
+        return NULL;
+    }
+    guint index = (guint)(number + 0.5);
+    g_snprintf(mark, sizeof(mark), LONG_INTEGER_MARK, index);
+    if (index == 0 || g_ascii_strtod(mark, NULL) != fabs(value)) {
+        return NULL;
+    }
+    struct oci_span span = g_array_index(document->long_integers, struct oci_span, index - 1);
+    return g_strndup(document->text + span.start, span.length);
+}
+
+/* What a look at the bytes finds, before jansson sees them. */
+struct scan {
+    char *text; /* a copy, in which long integers are hidden */
+    gsize length;
+    gsize at;
+    gsize depth;
+    GArray *long_integers;
+    const char *refusal; /* NULL: none; else of what stands at @at */
+};
+
+static void scan_string(struct scan *scan)
+{
+    gsize start = scan->at++;
+    while (scan->at < scan->length && scan->text[scan->at] != '"') {
+        scan->at += scan->text[scan->at] == '\\' ? 2 : 1; /* what it escapes ends no string */
+    }
+    scan->at++;
+    if (scan->at - start > OCI_DOCUMENT_MAX_STRING) {
+        scan->at = start;
+        scan->refusal = "this string is longer than 256 KiB, the most that a string may be";
+    }
+}
+
+/* Whether @text, without its sign, is a number as JSON writes it. */
+static bool is_number(const char *text, gsize length)
+{
+    gsize at = *text == '0' ? 1 : strspn(text, "0123456789");
+    if (text[at] == '.') {
+        gsize digits = strspn(text + at + 1, "0123456789");
+        at = digits > 0 ? at + 1 + digits : length + 1;
+    }
+    if (at < length && (text[at] == 'e' || text[at] == 'E')) {
+        at += 1 + (text[at + 1] == '+' || text[at + 1] == '-');
+        gsize digits = strspn(text + at, "0123456789");
+        at = digits > 0 ? at + digits : length + 1;
+    }
+    return at == length;
+}
+
+/* A number that could be taken for one of ours becomes 0.0: nothing of a config is as small. */
+static void hide_tiny_number(char *text, gsize length)
+{
+    double value = g_ascii_strtod(text, NULL);
+    if (value > 0 && value < 1e-200 && is_number(text, length)) { /* six characters or more */
+        memset(text, ' ', length);
+        memcpy(text, "0.0", 3);
+    }
+}
+
+static void scan_number(struct scan *scan)
+{
+    char *digits = scan->text + scan->at;
+    gsize n = strspn(digits, "0123456789"), after = strspn(digits, "0123456789.eE+-");
+    bool negative = scan->at > 0 && digits[-1] == '-';
+    if (after == n && *digits != '0' && is_long(digits, n, negative)) {
+        struct oci_span span = {scan->at - negative, n + negative};
+        g_array_append_val(scan->long_integers, span);
+        hide_long_integer(scan->text, scan->at, n, scan->long_integers->len);
+    } else if (after > n) {
+        hide_tiny_number(digits, after);
+    }
+    scan->at += after;
+}
+
+/* Finds long integers, and what is too much for a config.json. */
+static void scan(struct scan *scan)
+{
+    while (scan->at < scan->length && scan->refusal == NULL) {
+        char c = scan->text[scan->at];
+        if (c == '"') {
+            scan_string(scan);
+        } else if (g_ascii_isdigit(c)) {
+            scan_number(scan);
+        } else if (c == '{' || c == '[') {
+            if (++scan->depth > OCI_DOCUMENT_MAX_DEPTH) {
+                scan->refusal = "objects and arrays are nested deeper than 64";
+                break;
             }
-        } else if (text[i] == '"') {
-            in_string = true;
-        } else if (g_ascii_isdigit(text[i])) {
-            gsize n = strspn(text + i, "0123456789");
-            gsize after = strspn(text + i, "0123456789.eE+-");
-            bool negative = i > 0 && text[i - 1] == '-';
-            if (after == n && text[i] != '0' && is_long(text + i, n, negative)) {
-                text[i] = '0';
-                text[i + 1] = '.';
-            }
-            i += after - 1;
+            scan->at++;
+        } else {
+            scan->depth -= (c == '}' || c == ']') && scan->depth > 0;
+            scan->at++;
         }
     }
+}
+
+/* What people write who take JSON for JavaScript; NULL: it is none of that. @at is where jansson
+ * did not understand it, or the end of the word. */
+static const char *find_habit(const char *text, gsize at, const char *words)
+{
+    gsize before = at;
+    while (before > 0 && strchr(" \t\r\n", text[before - 1]) != NULL) {
+        before--;
+    }
+    if (text[at] == '/' || text[at] == '#') {
+        return "there are no comments in JSON: remove this one";
+    }
+    if ((text[at] == '}' || text[at] == ']') && before > 0 && text[before - 1] == ',') {
+        return "there must be no comma before the closing bracket";
+    }
+    if (text[at] == '\'') {
+        return "strings stand between \", not between '";
+    }
+    if (g_str_has_prefix(words, "string or '}'") && g_ascii_isalnum(text[at])) {
+        return "names must stand between \"";
+    }
+    bool separated = g_str_has_prefix(words, "'}' expected") || g_str_has_prefix(words, "']' exp");
+    return separated ? "there must be a comma before this, or a closing bracket" : NULL;
+}
+
+/* jansson's words, without the token that it read last if that is none of the file's but stands for
+ * a number that is hidden. */
+static char *true_words(const char *words)
+{
+    static const char near[] = " near '";
+    const char *at = g_strrstr(words, near);
+    const char *token = at != NULL ? at + strlen(near) : NULL;
+    bool hidden =
+        token != NULL && (g_strrstr(token, "e-300'") != NULL || strcmp(token, "0.0'") == 0);
+    return hidden ? g_strndup(words, at - words) : g_strdup(words);
 }
 
 /* jansson's words on what it found, or better ones for what it cannot put into words. */
@@ -94,8 +218,11 @@ static void explain_syntax(const struct oci_document *document, const json_error
                            struct oci_problems *problems)
 {
     unsigned line, column; /* jansson's column counts characters, ours bytes */
-    oci_document_line_column(document, MAX(error->position, 1) - 1, &line, &column);
-    const char *message = error->text;
+    gsize at = MIN((gsize)MAX(error->position, 1) - 1, document->length);
+    oci_document_line_column(document, at, &line, &column);
+    const char *habit = find_habit(document->text, at, error->text);
+    g_autofree char *words = true_words(error->text);
+    const char *message = habit != NULL ? habit : words;
     if (strspn(document->text, " \t\r\n") == document->length) {
         message = "there is nothing in it";
     } else if (g_str_has_prefix(document->text, "\xef\xbb\xbf")) {
@@ -112,7 +239,15 @@ bool oci_document_init(struct oci_document *document, char *text, gsize length,
     problems->document = document;
 
     g_autofree char *copy = g_memdup2(text, length + 1);
-    hide_long_integers(copy, length);
+    document->long_integers = g_array_new(FALSE, FALSE, sizeof(struct oci_span));
+    struct scan found = {.text = copy, .length = length, .long_integers = document->long_integers};
+    scan(&found);
+    if (found.refusal != NULL) {
+        unsigned line, column;
+        oci_document_line_column(document, found.at, &line, &column);
+        oci_problems_add_syntax(problems, line, column, "%s", found.refusal);
+        return false;
+    }
     json_error_t error;
     /* JSON_ALLOW_NUL: decoding refuses it with a better message. */
     json_t *root = json_loadb(copy, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
@@ -133,6 +268,7 @@ void oci_document_finish(struct oci_document *document)
 {
     json_decref(document->root);
     g_free(document->text);
+    g_clear_pointer(&document->long_integers, g_array_unref);
     *document = (struct oci_document){0};
 }
 
@@ -347,12 +483,6 @@ char *oci_document_token(const struct oci_document *document, const char *path)
     return g_strndup(document->text + position.value, length);
 }
 
-bool oci_document_unsigned(const struct oci_document *document, const char *path, guint64 *value)
-{
-    g_autofree char *token = oci_document_token(document, path);
-    return token != NULL && g_ascii_string_to_unsigned(token, 10, 0, G_MAXUINT64, value, NULL);
-}
-
 char *oci_path_child(const char *parent, const char *name)
 {
     if (*name != '\0' && strpbrk(name, ".[]\"\\ ") == NULL) {
@@ -368,4 +498,10 @@ char *oci_path_child(const char *parent, const char *name)
     }
     g_string_append(path, "\"]");
     return g_string_free(path, FALSE);
+}
+
+char *oci_path_element(const char *list, gsize index, const char *member)
+{
+    return g_strdup_printf("%s[%" G_GSIZE_FORMAT "]%s%s", list, index, member != NULL ? "." : "",
+                           member != NULL ? member : "");
 }

@@ -15,12 +15,23 @@
 /* A config.json of a busy node has some tens of KiB. */
 #define OCI_DOCUMENT_MAX_BYTES (4u << 20)
 
+/* Objects and arrays inside each other: the spec's own go to 8. */
+#define OCI_DOCUMENT_MAX_DEPTH 64
+/* A string, in the file's bytes. Kubernetes allows 256 KiB for all annotations of an object. */
+#define OCI_DOCUMENT_MAX_STRING (256u << 10)
+
 struct oci_problems;
 
 struct oci_document {
     char *text;
     gsize length;
-    json_t *root; /* NULL until it was parsed without a problem */
+    json_t *root;          /* NULL until it was parsed without a problem */
+    GArray *long_integers; /* of struct oci_span: those that jansson cannot hold */
+};
+
+/* A piece of the text, in bytes. */
+struct oci_span {
+    gsize start, length;
 };
 
 /* Byte offsets into the text. */
@@ -48,9 +59,13 @@ void oci_document_line_column(const struct oci_document *document, gsize offset,
 /* The value at @path as the file writes it, or NULL. The caller owns it. */
 char *oci_document_token(const struct oci_document *document, const char *path);
 
-/* The integer at @path, read from the text: for those that jansson cannot hold. False if what
- * stands there is no integer, or does not fit into 64 bits. */
-bool oci_document_unsigned(const struct oci_document *document, const char *path, guint64 *value);
+/*
+ * The digits of an integer past 64 bits signed, which stands in the tree as the real @value; NULL
+ * if that is an ordinary one. The caller owns them.
+ */
+char *oci_document_long_integer(const struct oci_document *document, double value);
 
 /* PARENT.NAME, or PARENT["NAME"] where the name needs it. The caller owns it. */
 char *oci_path_child(const char *parent, const char *name);
+/* LIST[INDEX], or LIST[INDEX].MEMBER where there is a member. The caller owns it. */
+char *oci_path_element(const char *list, gsize index, const char *member);

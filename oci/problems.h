@@ -10,6 +10,7 @@
  */
 
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 
 /* Past this many the rest is counted and not kept: hostile files must not cost memory. */
@@ -46,6 +47,24 @@ void oci_problems_add_syntax(struct oci_problems *problems, unsigned line, unsig
                              const char *format, ...) G_GNUC_PRINTF(4, 5);
 
 bool oci_problems_any(const struct oci_problems *problems);
+/* Whether there is no room for another: then it is counted here, and needs no message. */
+bool oci_problems_count(struct oci_problems *problems);
+/* Whether another one would only be counted. */
+bool oci_problems_full(const struct oci_problems *problems);
+/* Whether there is a problem with what stands at @path, or with something around it. */
+bool oci_problems_cover(const struct oci_problems *problems, const char *path);
+/* Whether there is one with what stands at @path, or with something in it. */
+bool oci_problems_within(const struct oci_problems *problems, const char *path);
 
-/* One line per problem, "FILE:LINE:COLUMN: PATH: MESSAGE\n", by line. The caller owns it. */
+/* @value for a message, cut where it would hide what the message says of it. The caller owns it. */
+char *oci_problems_shorten(const char *value);
+
+/* Appends @words, valid UTF-8, so that a line stays one, and a terminal is told nothing. */
+void oci_problems_append_visible(GString *text, const char *words);
+
+/* One line per problem, "FILE:LINE:COLUMN: PATH: MESSAGE\n", by line; a long path is cut. The
+ * caller owns it. */
 char *oci_problems_format(const struct oci_problems *problems, const char *file);
+
+/* [{"path", "line", "column", "message"}, …], by line; no line where there is no place. */
+json_t *oci_problems_to_json(const struct oci_problems *problems);

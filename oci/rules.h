@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What the runtime-spec, or reason, demands of a config beyond the type of each property.
+ * What the runtime-spec, or reason, demands of a config beyond what a row of fields.h can say of
+ * one property.
  */
 
 #include "oci/config.h"
@@ -11,8 +12,9 @@
 /* No system calls. */
 void oci_rules_check(const struct oci_config *config, struct oci_problems *problems);
 
+/* Those for a seccomp profile; @path is its place in the document: "linux.seccomp", or "". */
+void oci_rules_check_seccomp(const struct oci_seccomp *seccomp, const char *path,
+                             struct oci_problems *problems);
+
 /* That the files which the config names are there and can be read. Looks at the file system. */
 void oci_rules_check_files(const struct oci_config *config, struct oci_problems *problems);
-
-/* Parses "0-3,5" (cpuset(7), "List format"); @count is the number of CPUs. False if it is none. */
-bool oci_rules_parse_cpus(const char *cpus, unsigned *count);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/commands.h"
-#include "oci/document.h"
+#include "cmd/ocivirt/facts.h"
 #include "oci/rules.h"
+#include "oci/seccomp_choose.h"
 #include "oci/translate.h"
+#include "src/engine/launch.h"
 #include "src/host/accel.h"
-#include "src/host/limits.h"
+#include "src/host/firmware.h"
+#include "src/host/topology.h"
 #include "src/util/error.h"
+#include "src/util/quantity.h"
 #include "src/vm/domain_xml.h"
 
 #include <errno.h>
@@ -100,26 +104,14 @@ static bool choose_accel(enum oci_accel wanted, enum vm_accel *accel, GError **e
     return true;
 }
 
-/* libvirt's names of domains: no '/', and no control characters. */
-static char *choose_id(const char *wanted)
-{
-    g_autofree char *id = g_strdup(wanted != NULL ? wanted : g_get_host_name());
-    for (char *c = id; *c != '\0'; c++) {
-        if (!g_ascii_isalnum(*c) && strchr("._-", *c) == NULL) {
-            *c = '-';
-        }
-    }
-    return *id != '\0' ? g_steal_pointer(&id) : g_strdup("ocivirt");
-}
-
 const char *machine_file_name(const struct machine *machine)
 {
     return g_str_equal(machine->file, "-") ? "standard input" : machine->file;
 }
 
-static void report_problems(const struct machine *machine, const struct oci_problems *problems)
+void machine_report_problems(const struct machine *machine)
 {
-    g_autofree char *text = oci_problems_format(problems, machine_file_name(machine));
+    g_autofree char *text = oci_problems_format(&machine->problems, machine_file_name(machine));
     g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
     for (char **line = lines; *line != NULL; line++) {
         if (**line != '\0') {
@@ -128,59 +120,111 @@ static void report_problems(const struct machine *machine, const struct oci_prob
     }
 }
 
-static bool decode(struct machine *machine, const struct oci_document *document,
-                   struct oci_problems *problems)
+void machine_report_warnings(const struct machine *machine)
+{
+    for (guint i = 0; i < machine->warnings->len; i++) {
+        log_warning("%s", (const char *)g_ptr_array_index(machine->warnings, i));
+    }
+}
+
+static void decode(struct machine *machine)
 {
     g_auto(GStrv) environment = g_get_environ();
-    g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-    machine->config = oci_config_decode(document, machine->bundle, problems);
-    oci_settings_init(&machine->settings, machine->config, environment, problems, warnings);
-    oci_rules_check_files(machine->config, problems);
-    for (guint i = 0; i < warnings->len; i++) {
-        log_warning("%s", (const char *)g_ptr_array_index(warnings, i));
-    }
-    return !oci_problems_any(problems);
+    machine->config = oci_config_decode(&machine->document, machine->bundle, &machine->problems);
+    oci_settings_init(&machine->settings, machine->config, environment, &machine->problems,
+                      machine->warnings);
+    oci_settings_read_files(&machine->settings, machine->bundle, &machine->problems);
+    oci_translate_first_boot_warnings(&machine->settings, machine->warnings);
+    oci_rules_check_files(machine->config, &machine->problems);
 }
 
 /* What only a machine that is to run needs. */
-static bool find_means(struct machine *machine, struct oci_host *host, char **emulator,
-                       GError **error)
+static bool find_means(struct machine *machine, GError **error)
 {
-    *emulator = choose_emulator(machine->config, host->arch, error);
-    host->emulator = *emulator;
-    return *emulator != NULL && choose_accel(machine->settings.accel, &host->accel, error);
+    struct facts *facts = machine->facts;
+    facts->emulator = choose_emulator(machine->config, facts->host.arch, error);
+    if (facts->emulator == NULL) {
+        return false;
+    }
+    facts->launcher = launch_emulator_path(machine->root.path, facts->emulator, error);
+    facts->host.emulator = facts->emulator;
+    facts->host.launcher = facts->launcher;
+    return facts->launcher != NULL &&
+           choose_accel(machine->settings.accel, &facts->host.accel, error);
+}
+
+/* The seccomp filter of QEMU; false: there are problems. */
+static bool choose_filter(struct machine *machine)
+{
+    struct vm_process *process = &machine->spec->process;
+    process->filter =
+        oci_seccomp_choose(machine->config, &machine->settings, machine->bundle, &machine->problems,
+                           machine->warnings, &process->filter_flags);
+    return !oci_problems_any(&machine->problems);
+}
+
+/* QEMU would say so as well, but not how many, and not what to do. */
+static bool check_hugepages(const struct vm_spec *spec, GError **error)
+{
+    guint64 needed = spec->hugepage_kib > 0 ? spec->memory_kib / spec->hugepage_kib : 0;
+    guint64 available = needed > 0 ? topology_free_hugepages(spec->hugepage_kib) : 0;
+    if (available >= needed) {
+        return true;
+    }
+    g_autofree char *size = quantity_format_size(spec->hugepage_kib * 1024);
+    g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                "the guest needs %" G_GUINT64_FORMAT " huge pages of %s, and %" G_GUINT64_FORMAT
+                " are free; reserve them on the host: echo %" G_GUINT64_FORMAT
+                " > /sys/kernel/mm/hugepages/hugepages-%" G_GUINT64_FORMAT "kB/nr_hugepages",
+                needed, size, available, needed, spec->hugepage_kib);
+    return false;
 }
 
 static bool translate(struct machine *machine, const struct options *options,
-                      enum machine_purpose purpose, struct oci_problems *problems, GError **error)
+                      enum machine_purpose purpose, GError **error)
 {
-    g_autofree char *emulator = NULL;
-    g_autofree char *id = choose_id(options->id);
-    struct oci_host host = {
-        .arch = vm_arch_native(),
-        .accel = machine->settings.accel == OCI_ACCEL_TCG ? VM_ACCEL_TCG : VM_ACCEL_KVM,
-        .cpus = limits_cpus(),
-        .memory_limit = limits_memory(),
-        .id = id,
-        .root = machine->root.path,
-    };
-    if (purpose == MACHINE_TO_RUN && !find_means(machine, &host, &emulator, error)) {
+    machine->facts = facts_new(machine->config, options->id, machine->root.path);
+    machine->facts->host.bundle = g_str_equal(machine->file, "-") ? NULL : machine->bundle;
+    machine->facts->host.accel =
+        machine->settings.accel == OCI_ACCEL_TCG ? VM_ACCEL_TCG : VM_ACCEL_KVM;
+    if (oci_problems_any(&machine->problems)) {
+        return true;
+    }
+    if (purpose == MACHINE_TO_RUN && !find_means(machine, error)) {
         return false;
     }
-    machine->spec = oci_translate(machine->config, &machine->settings, &host, problems);
-    if (machine->spec == NULL) {
-        return false;
+    machine->spec = oci_translate(machine->config, &machine->settings, &machine->facts->host,
+                                  &machine->problems);
+    if (machine->spec == NULL || !choose_filter(machine)) {
+        return true;
     }
     machine->xml = domain_xml(machine->spec);
-    return true;
+    return purpose == MACHINE_TO_CHECK ||
+           ((!machine->spec->uefi || firmware_check_uefi(machine->spec->arch, error)) &&
+            check_hugepages(machine->spec, error));
 }
 
-static bool load(struct machine *machine, const struct options *options,
-                 enum machine_purpose purpose, struct oci_problems *problems, GError **error)
+/* Who only looks writes nothing, and needs no directory that can be written. */
+static bool choose_root(struct machine *machine, const struct options *options,
+                        enum machine_purpose purpose, GError **error)
+{
+    if (root_choose(&machine->root, options->root, error)) {
+        return true;
+    }
+    bool nominal = purpose == MACHINE_TO_CHECK && options->root == NULL;
+    if (nominal) {
+        g_clear_error(error);
+        machine->root.path = g_strdup(ROOT_DEFAULT);
+    }
+    return nominal;
+}
+
+static bool examine(struct machine *machine, const struct options *options,
+                    enum machine_purpose purpose, GError **error)
 {
     gsize length;
     machine->file = find_config(options, error);
-    if (machine->file == NULL || !root_choose(&machine->root, options->root, error)) {
+    if (machine->file == NULL || !choose_root(machine, options, purpose, error)) {
         return false;
     }
     machine->bundle = bundle_of(machine->file);
@@ -188,42 +232,54 @@ static bool load(struct machine *machine, const struct options *options,
     if (text == NULL) {
         return false;
     }
-    struct oci_document document;
-    bool ok = oci_document_init(&document, text, length, problems) &&
-              decode(machine, &document, problems) &&
-              translate(machine, options, purpose, problems, error);
-    oci_document_finish(&document);
-    problems->document = NULL;
-    return ok;
+    if (!oci_document_init(&machine->document, text, length, &machine->problems)) {
+        return true;
+    }
+    decode(machine);
+    return translate(machine, options, purpose, error);
 }
 
-bool machine_load(struct machine *machine, const struct options *options,
-                  enum machine_purpose purpose, int *status)
+bool machine_examine(struct machine *machine, const struct options *options,
+                     enum machine_purpose purpose, int *status)
 {
     *machine = (struct machine){.root.lock = -1};
-    struct oci_problems problems;
-    oci_problems_init(&problems);
+    machine->warnings = g_ptr_array_new_with_free_func(g_free);
+    oci_problems_init(&machine->problems);
     g_autoptr(GError) error = NULL;
-    bool ok = load(machine, options, purpose, &problems, &error);
-    if (error != NULL) {
-        *status = report_error(error);
-    } else if (!ok) {
-        report_problems(machine, &problems);
-        *status = ERROR_CONFIG;
+    if (examine(machine, options, purpose, &error)) {
+        return true;
     }
-    oci_problems_finish(&problems);
-    if (!ok) {
-        machine_finish(machine);
+    machine_report_warnings(machine);
+    *status = report_error(error);
+    machine_finish(machine);
+    return false;
+}
+
+bool machine_load(struct machine *machine, const struct options *options, int *status)
+{
+    if (!machine_examine(machine, options, MACHINE_TO_RUN, status)) {
+        return false;
     }
-    return ok;
+    machine_report_warnings(machine);
+    if (machine->xml != NULL) {
+        return true;
+    }
+    machine_report_problems(machine);
+    *status = ERROR_CONFIG;
+    machine_finish(machine);
+    return false;
 }
 
 void machine_finish(struct machine *machine)
 {
     g_free(machine->file);
     g_free(machine->bundle);
+    oci_document_finish(&machine->document);
+    oci_problems_finish(&machine->problems);
+    g_ptr_array_unref(machine->warnings);
     oci_config_free(machine->config);
     oci_settings_finish(&machine->settings);
+    facts_free(machine->facts);
     vm_spec_free(machine->spec);
     g_free(machine->xml);
     root_finish(&machine->root);

@@ -22,7 +22,8 @@ static void default_from_environment(char **option, const char *variable)
     }
 }
 
-static bool set_up_log(const struct options *options)
+/* @source: where the format comes from. */
+static bool set_up_log(const struct options *options, const char *source)
 {
     const char *format = options->log_format != NULL ? options->log_format : "text";
     bool json = g_str_equal(format, "json");
@@ -31,7 +32,7 @@ static bool set_up_log(const struct options *options)
                                                     : LOG_INFO;
     log_setup(level, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
     if (!json && !g_str_equal(format, "text")) {
-        log_error("--log-format is \"%s\", and can be text or json", format);
+        log_error("%s is \"%s\", and can be text or json", source, format);
         return false;
     }
     return true;
@@ -75,14 +76,63 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
          "tell how long each part of the start takes", NULL},
         G_OPTION_ENTRY_NULL,
     };
+    const GOptionEntry validate[] = {
+        {"strict", 0, 0, G_OPTION_ARG_NONE, &options->strict,
+         "what is not honoured is an error, too", NULL},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &options->format,
+         "how the report looks: text (default) or json", "FORMAT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry state[] = {
+        {"format", 0, 0, G_OPTION_ARG_STRING, &options->format,
+         "how the state looks: json, which is the only one", "FORMAT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry stop[] = {
+        {"timeout", 't', 0, G_OPTION_ARG_STRING, &options->timeout,
+         "how long the guest may take: 500ms, 8s, 2m (default: its setting stop-timeout)",
+         "DURATION"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry events[] = {
+        {"format", 0, 0, G_OPTION_ARG_STRING, &options->format,
+         "how an event looks: json (default), an object a line, or text", "FORMAT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry stats[] = {
+        {"format", 0, 0, G_OPTION_ARG_STRING, &options->format,
+         "how they look: text (default on a terminal) or json (default elsewhere)", "FORMAT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry exec[] = {
+        {"env", 'e', 0, G_OPTION_ARG_STRING_ARRAY, &options->env,
+         "a variable of the command's environment, of which there is else the agent's; again for "
+         "more",
+         "NAME=VALUE"},
+        {"interactive", 'i', 0, G_OPTION_ARG_NONE, &options->interactive,
+         "the command gets our standard input, once all of that is there", NULL},
+        {"timeout", 't', 0, G_OPTION_ARG_STRING, &options->timeout,
+         "how long to wait for its end: 500ms, 8s, 2m (default: for ever)", "DURATION"},
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->arguments, NULL,
+         "COMMAND [ARGUMENT…]"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry health[] = {
+        {"live", 0, 0, G_OPTION_ARG_NONE, &options->live,
+         "is it alive? Also while it is made, paused or stopped", NULL},
+        {"ready", 0, 0, G_OPTION_ARG_NONE, &options->ready,
+         "does it run, and is what its setting ready waits for there? (default)", NULL},
+        {"startup", 0, 0, G_OPTION_ARG_NONE, &options->startup, "has it been ready, once?", NULL},
+        G_OPTION_ENTRY_NULL,
+    };
     const struct {
         unsigned group;
         const GOptionEntry *entries;
     } sets[] = {
-        {OPTIONS_CONFIG, config},
-        {OPTIONS_ROOT, root},
-        {OPTIONS_ID, id},
-        {OPTIONS_RUN, run},
+        {OPTIONS_CONFIG, config}, {OPTIONS_ROOT, root},         {OPTIONS_ID, id},
+        {OPTIONS_RUN, run},       {OPTIONS_VALIDATE, validate}, {OPTIONS_STATE, state},
+        {OPTIONS_STOP, stop},     {OPTIONS_EVENTS, events},     {OPTIONS_STATS, stats},
+        {OPTIONS_EXEC, exec},     {OPTIONS_HEALTH, health},
     };
 
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -96,6 +146,8 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
     g_option_context_set_main_group(context, group);
     g_option_context_set_help_enabled(context, FALSE);
     g_option_context_set_summary(context, summary);
+    /* What follows the first word is the command's. */
+    g_option_context_set_strict_posix(context, (groups & OPTIONS_EXEC) != 0);
 
     g_autofree char *program = g_strconcat("ocivirt ", command, NULL);
     g_set_prgname(program);
@@ -104,7 +156,14 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
     for (int i = 0; i < argc; i++) {
         arguments[i] = g_strdup(argv[i]);
     }
-    if (!g_option_context_parse_strv(context, &arguments, &error)) {
+    bool parsed = g_option_context_parse_strv(context, &arguments, &error);
+    const char *source = options->log_format != NULL ? "--log-format" : "$OCIVIRT_LOG_FORMAT";
+    default_from_environment(&options->log_format, "OCIVIRT_LOG_FORMAT");
+    if (!set_up_log(options, source)) {
+        *status = ERROR_USAGE;
+        return false;
+    }
+    if (!parsed) {
         log_error("%s; see %s --help", error->message, program);
         *status = ERROR_USAGE;
         return false;
@@ -126,12 +185,16 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
         *status = ERROR_USAGE;
         return false;
     }
+    if (options->format != NULL && !g_str_equal(options->format, "json") &&
+        !g_str_equal(options->format, "text")) {
+        log_error("--format is \"%s\", and can be text or json", options->format);
+        *status = ERROR_USAGE;
+        return false;
+    }
     default_from_environment(&options->root, "OCIVIRT_ROOT");
     default_from_environment(&options->id, "OCIVIRT_ID");
-    default_from_environment(&options->log_format, "OCIVIRT_LOG_FORMAT");
-    bool ok = set_up_log(options);
-    *status = ok ? 0 : ERROR_USAGE;
-    return ok;
+    *status = 0;
+    return true;
 }
 
 void options_finish(struct options *options)
@@ -141,6 +204,10 @@ void options_finish(struct options *options)
     g_free(options->root);
     g_free(options->id);
     g_free(options->log_format);
+    g_free(options->format);
+    g_free(options->timeout);
+    g_strfreev(options->env);
+    g_strfreev(options->arguments);
     *options = (struct options){0};
 }
 

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/commands.h"
+#include "cmd/ocivirt/hooks.h"
+#include "src/api/api.h"
+#include "src/engine/adopt.h"
 #include "src/engine/engine.h"
+#include "src/engine/qemu_process.h"
+#include "src/host/exit_port.h"
 #include "src/init/supervisor.h"
 #include "src/util/error.h"
+#include "src/util/leaks.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* README, "Signals". RTMIN+n are systemd's container interface. */
-static bool request_of(int signal, enum engine_request *request)
+bool request_of_signal(int signal, enum engine_request *request)
 {
     const struct {
         int signal;
@@ -33,47 +40,88 @@ static bool request_of(int signal, enum engine_request *request)
     return false;
 }
 
+/* What all processes of one run know. */
+struct running {
+    struct machine *machine;
+    struct engine_config config;
+    /* Sockets that listen, also while there is no engine. */
+    int control; /* the control API's */
+    int http;    /* of the setting http; -1: it is off */
+};
+
+/* An engine on its end of the link. */
+struct linked {
+    struct engine *engine;
+    int link;
+    bool orphaned; /* the supervisor is gone */
+};
+
 static gboolean on_message(gint link, GIOCondition condition, gpointer data)
 {
     (void)condition;
-    struct engine *engine = data;
+    struct linked *linked = data;
     struct link_message message;
     ssize_t n = recv(link, &message, sizeof(message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return G_SOURCE_CONTINUE;
     }
     if (n != sizeof(message)) {
-        engine_orphaned(engine);
+        linked->orphaned = true;
+        engine_orphaned(linked->engine);
         return G_SOURCE_REMOVE;
     }
     enum engine_request request;
-    if (message.kind == LINK_EXITED) {
-        engine_process_exited(engine, message.pid, message.value);
-    } else if (request_of(message.value, &request)) {
-        engine_request(engine, request);
+    if (message.kind == LINK_PING) {
+        link_answer(link);
+    } else if (message.kind == LINK_EXITED) {
+        engine_process_exited(linked->engine, message.pid, message.value);
+    } else if (request_of_signal(message.value, &request)) {
+        engine_request(linked->engine, request);
     }
     return G_SOURCE_CONTINUE;
 }
 
-/* The engine process. */
-static int run_engine(int link, void *data)
+static void keep_console(int socket, void *data)
 {
-    const struct engine_config *config = data;
-    struct engine *engine = engine_create(config);
-    g_unix_fd_add(link, G_IO_IN | G_IO_HUP, on_message, engine);
-    g_autoptr(GError) error = NULL;
-    int status = engine_run(engine, &error);
-    return status >= 0 ? status : report_error(error);
+    const struct linked *linked = data;
+    link_keep(linked->link, socket);
 }
 
-static enum console_mode console_mode(enum oci_console console)
+static void tell_of_loss(const struct supervisor_start *start)
+{
+    if (start->lost_hung) {
+        log_error("the engine process did not answer any more and was killed; another one takes "
+                  "over");
+    } else if (start->lost_signal != 0) {
+        log_error("the engine process died of signal %d (%s); another one takes over",
+                  start->lost_signal, strsignal(start->lost_signal));
+    }
+}
+
+/* The setting, or what process.terminal makes of the default: without a terminal of its own, a
+ * process leaves the one that it finds as it is. */
+static enum console_mode console_mode(const struct machine *machine)
 {
     static const enum console_mode modes[] = {
         [OCI_CONSOLE_AUTO] = CONSOLE_AUTO,
         [OCI_CONSOLE_PLAIN] = CONSOLE_PLAIN,
         [OCI_CONSOLE_OFF] = CONSOLE_OFF,
     };
-    return modes[console];
+    const struct oci_bool *terminal = &machine->config->process.terminal;
+    bool decided = machine->settings.source[OCI_SETTING_CONSOLE] != NULL;
+    return !decided && terminal->set && !terminal->value ? CONSOLE_PLAIN
+                                                         : modes[machine->settings.console];
+}
+
+static enum engine_ready ready(enum oci_ready kind)
+{
+    static const enum engine_ready kinds[] = {
+        [OCI_READY_RUNNING] = ENGINE_READY_RUNNING,
+        [OCI_READY_AGENT] = ENGINE_READY_AGENT,
+        [OCI_READY_CONSOLE] = ENGINE_READY_CONSOLE,
+        [OCI_READY_PORT] = ENGINE_READY_PORT,
+    };
+    return kinds[kind];
 }
 
 static enum engine_stop_method stop_method(enum oci_stop_method method)
@@ -86,44 +134,191 @@ static enum engine_stop_method stop_method(enum oci_stop_method method)
     return methods[method];
 }
 
-static int supervise(const struct engine_config *config)
+/* The signals that stop, for hooks that run when there is no engine any more. */
+static int open_stop_signals(void)
 {
-    struct supervisor_report report;
-    int status = supervisor_run(run_engine, (void *)config, &report);
-    if (status >= 0) {
-        if (report.leftovers > 0) {
-            log_debug("%d processes were left and have been ended", report.leftovers);
+    struct sigaction hangup;
+    bool ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+    enum engine_request request;
+    sigset_t set;
+    sigemptyset(&set);
+    for (int signal = 1; signal <= SIGRTMAX; signal++) {
+        if (request_of_signal(signal, &request) &&
+            (request == ENGINE_STOP || request == ENGINE_FORCE) &&
+            !(signal == SIGHUP && ignores_hangup)) {
+            sigaddset(&set, signal);
         }
-        return status;
     }
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The last process of all: hooks that are to run when all is over. */
+static void run_poststop_hooks(const struct running *running)
+{
+    if (running->config.hooks->lists[HOOK_POSTSTOP].length > 0) {
+        int signals = open_stop_signals();
+        hooks_run_poststop(running->config.hooks, running->config.root, signals);
+        close(signals);
+    }
+}
+
+/* The engine process. */
+static int run_engine(const struct supervisor_start *start, void *data)
+{
+    const struct running *running = data;
+    const struct engine_config *config = &running->config;
+    struct linked linked = {.link = start->link};
+    const struct engine_begin begin = {start->lost_signal != 0, start->kept, keep_console, &linked};
+    g_autoptr(GError) error = NULL;
+    tell_of_loss(start);
+    config->legacy->engines_lost += start->lost_signal != 0;
+    linked.engine = engine_create(config, &begin);
+    struct api *api = api_create(linked.engine, API_CONTROL, running->control);
+    struct api *http =
+        running->http >= 0 ? api_create(linked.engine, API_HTTP, running->http) : NULL;
+    g_unix_fd_add(start->link, G_IO_IN | G_IO_HUP, on_message, &linked);
+    int status = engine_run(linked.engine, &error);
+    if (status < 0) {
+        status = report_error(error);
+    }
+    api_finish(api, status);
+    if (http != NULL) {
+        api_finish(http, status);
+    }
+    leaks_check();
+    if (linked.orphaned) { /* what else the supervisor would have done */
+        run_poststop_hooks(running);
+        root_finish(&running->machine->root);
+    }
+    return status;
+}
+
+static bool can_take_over(void *data)
+{
+    const struct running *running = data;
+    return legacy_has_vm(running->config.legacy);
+}
+
+static void tell_of_losses(const struct supervisor_report *report, const char *root)
+{
+    bool killed = report->engine_signal == SIGKILL;
+    log_error("%d engine processes have died, the last one of signal %d (%s); the VM has been "
+              "ended. %s: %s/log may tell more",
+              report->engines_lost, report->engine_signal, strsignal(report->engine_signal),
+              killed ? "Somebody kills them, or the kernel does for want of memory"
+                     : "This is a bug in ocivirt or libvirt",
+              root);
+}
+
+static int supervise(const struct running *running)
+{
+    const struct supervisor_config config = {run_engine, can_take_over, (void *)running};
+    struct supervisor_report report;
+    int status = supervisor_run(&config, &report);
     if (report.saved_errno != 0) {
         log_error("cannot start the engine process: %s", g_strerror(report.saved_errno));
         return ERROR_UNAVAILABLE;
     }
-    log_error("the engine process died of signal %d (%s); the VM has been ended. This is a bug in "
-              "ocivirt or libvirt: %s/log may tell more",
-              report.engine_signal, strsignal(report.engine_signal), config->root->path);
-    return ERROR_INTERNAL;
+    if (status < 0) {
+        const struct legacy *legacy = running->config.legacy;
+        qemu_process_end(legacy->qemu, legacy->qemu_started); /* an adopted one is no child */
+        tell_of_losses(&report, running->machine->root.path);
+        status = ERROR_INTERNAL;
+    }
+    if (report.survivors) {
+        log_error("there are processes that SIGKILL does not end, QEMU among them perhaps; the "
+                  "root directory %s stays as it is",
+                  running->machine->root.path);
+        root_abandon(&running->machine->root);
+    } else {
+        run_poststop_hooks(running);
+    }
+    return status;
+}
+
+static int no_memory(void)
+{
+    log_error("cannot get shared memory: %s", g_strerror(errno));
+    return ERROR_UNAVAILABLE;
+}
+
+static bool listen_http(struct running *running, GError **error)
+{
+    const char *address = running->machine->settings.http;
+    if (address == NULL) {
+        return true;
+    }
+    running->http = api_listen_http(address, error);
+    if (running->http >= 0) {
+        log_info("probes and metrics are at http://%s%s", *address == ':' ? "*" : "", address);
+    }
+    return running->http >= 0;
+}
+
+/* What every engine has, and what outlives them. */
+static int run_with_descriptors(struct running *running)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = root_file(&running->machine->root, API_SOCKET);
+    running->config.exit_port = exit_port_open(running->machine->spec->exit_pipe, &error);
+    running->control = running->config.exit_port >= 0 ? api_listen(path, &error) : -1;
+    bool ok = running->control >= 0 && listen_http(running, &error);
+    int status = ok ? supervise(running) : report_error(error);
+    unlink(path);
+    close(running->http);
+    close(running->control);
+    close(running->config.exit_port);
+    return status;
+}
+
+static int run_vm(struct running *running)
+{
+    struct root *root = &running->machine->root;
+    const char *id = running->machine->spec->name;
+    g_autoptr(GError) error = NULL;
+    struct instance survivor;
+    bool ok = root_open(root, &survivor, &error);
+    if (ok && survivor.qemu > 0 && !adopt(root, &survivor, id, running->config.legacy, &error)) {
+        ok = false;
+        root_abandon(root); /* the VM in there is somebody's */
+    }
+    /* Those of a VM that is adopted its passt has already. */
+    if (ok && !legacy_has_vm(running->config.legacy)) {
+        ok = machine_check_ports(running->machine, &error);
+    }
+    instance_finish(&survivor);
+    return ok ? run_with_descriptors(running) : report_error(error);
 }
 
 static int run(struct machine *machine, const struct options *options)
 {
-    g_autoptr(GError) error = NULL;
-    if (!root_open(&machine->root, &error)) {
-        return report_error(error);
-    }
-    struct engine_config config = {
-        .root = &machine->root,
-        .spec = machine->spec,
-        .xml = machine->xml,
-        .stop_method = stop_method(machine->settings.stop_method),
-        .stop_timeout_ms = machine->settings.stop_timeout_ms,
-        .console = console_mode(machine->settings.console),
-        .started_at = program_started_at,
-        .timings = options->timings,
-        .supervisor = getpid(),
+    struct hooks_config hooks;
+    struct told told;
+    hooks_from_machine(machine, &hooks, &told);
+    struct running running = {
+        .machine = machine,
+        .http = -1,
+        .config =
+            {
+                .root = &machine->root,
+                .spec = machine->spec,
+                .xml = machine->xml,
+                .stop_method = stop_method(machine->settings.stop_method),
+                .console = console_mode(machine),
+                .ready = ready(machine->settings.ready.kind),
+                .ready_pattern = machine->settings.ready.pattern,
+                .started_at = program_started_at,
+                .timings = options->timings,
+                .supervisor = getpid(),
+                .hooks = &hooks,
+                .bundle = told.bundle,
+                .annotations = told.annotations,
+                .legacy = legacy_create(machine->settings.stop_timeout_ms),
+            },
     };
-    return supervise(&config);
+    int status = running.config.legacy != NULL ? run_vm(&running) : no_memory();
+    hooks_clear(&hooks, &told);
+    return status;
 }
 
 int command_run(int argc, char **argv)
@@ -140,8 +335,9 @@ int command_run(int argc, char **argv)
                       "output,\nand end when it ends. Signals stop, pause and reboot it: see "
                       "ocivirt(1).",
                       OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_ID | OPTIONS_RUN, &status) &&
-        machine_load(&machine, &options, MACHINE_TO_RUN, &status)) {
+        machine_load(&machine, &options, &status)) {
         supervisor_block_signals();
+        machine_report_network(&machine);
         status = run(&machine, &options);
         machine_finish(&machine);
     }

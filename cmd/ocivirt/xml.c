@@ -11,7 +11,7 @@ int command_xml(int argc, char **argv)
     if (options_parse(&options, argc, argv, "xml",
                       "Print the libvirt domain XML that run would start.",
                       OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_ID, &status) &&
-        machine_load(&machine, &options, MACHINE_TO_RUN, &status)) {
+        machine_load(&machine, &options, &status)) {
         fputs(machine.xml, stdout);
         machine_finish(&machine);
     }

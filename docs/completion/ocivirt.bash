@@ -27,26 +27,37 @@ _ocivirt()
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
+    --format)
+        local formats="text json"
+        [[ $command != state ]] || formats=json
+        mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+        return
+        ;;
     --log-format)
         mapfile -t COMPREPLY < <(compgen -W "text json" -- "$current")
         return
         ;;
-    --id) return ;;
+    --id | -t | --timeout | -e | --env) return ;;
     esac
 
     local words="-h --help -v --verbose -q --quiet --log-format"
     case $command in
     run) words+=" -b --bundle -c --config --root --id --timings" ;;
     xml) words+=" -b --bundle -c --config --root --id" ;;
-    validate) words+=" -b --bundle -c --config --root" ;;
-    prime) words+=" --root" ;;
+    validate) words+=" -b --bundle -c --config --root --strict --format" ;;
+    state) words+=" --root --format" ;;
+    stop) words+=" --root -t --timeout" ;;
+    events | stats | addresses) words+=" --root --format" ;;
+    health) words+=" --root --live --ready --startup" ;;
+    exec) words+=" --root -e --env -i --interactive -t --timeout" ;;
+    prime | wait | kill | pause | resume | reset | reboot | console | freeze | thaw) words+=" --root" ;;
     *) return ;;
     esac
     if [[ $COMP_CWORD -eq 1 ]]; then
         if [[ $current == -* ]]; then
             words+=" -V --version"
         else
-            words="run validate xml prime help version"
+            words="run validate xml state wait stop kill pause resume reset reboot console events stats health exec addresses freeze thaw prime help version"
         fi
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -2,6 +2,7 @@
 #include "src/engine/console.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
+#include "src/util/sync.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -26,6 +27,9 @@
 #define STALL_MS 2000
 #define STALL_CHECK_MS 250
 #define CHUNK (64 * 1024)
+/* A serial port writes each byte by itself: with a pause after each read they come by the hundred.
+ * Not longer, since a socket is full after some 270 such bytes. */
+#define PAUSE_MS 1
 /* One write(): on a pipe it returns when all is taken, and what a slow reader takes has to show. */
 #define WRITE_CHUNK 4096
 
@@ -36,11 +40,13 @@
 struct console {
     struct console_handlers handlers;
     int socket;
-    guint socket_source; /* 0: not being read */
+    guint socket_source; /* what reads it, or will after a pause; 0: nothing */
     guint stall_timer;
     bool off;
     bool draining;
     bool drained;
+    console_tap *tap; /* NULL: none */
+    void *tap_data;
 
     GThread *writer;
     GMutex lock; /* for all until the blank line */
@@ -59,26 +65,11 @@ struct console {
     struct termios terminal;
     guint input_source;
     guint input_retry;
+    bool input_waits;  /* standard input is not read until QEMU has taken what there is */
     GByteArray *input; /* read from standard input, not yet taken by QEMU */
     int escapes;
     gint64 first_escape; /* µs, monotonic */
 };
-
-int console_connect(const char *socket_path, GError **error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        error_set_errno(error, ERROR_INTERNAL, errno, "cannot connect to the console %s",
-                        socket_path);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return -1;
-    }
-    return fd;
-}
 
 /* --- the guest's output --- */
 
@@ -98,10 +89,10 @@ static bool write_all(struct console *c, const GByteArray *bytes)
             return false;
         }
         done += n;
-        g_mutex_lock(&c->lock);
+        sync_lock(&c->lock);
         c->written += n;
         c->queued -= n;
-        g_mutex_unlock(&c->lock);
+        sync_unlock(&c->lock);
     }
     return true;
 }
@@ -109,6 +100,7 @@ static bool write_all(struct console *c, const GByteArray *bytes)
 static gboolean report_drained(gpointer data)
 {
     struct console *c = data;
+    sync_take(c);
     if (!c->drained) {
         c->drained = true;
         c->handlers.drained(c->handlers.data);
@@ -123,7 +115,7 @@ static GByteArray *take_pending(struct console *c)
         if (c->ending) {
             return NULL;
         }
-        g_cond_wait(&c->more, &c->lock);
+        sync_wait(&c->more, &c->lock);
     }
     GByteArray *taken = c->pending;
     c->pending = g_byte_array_new();
@@ -134,12 +126,12 @@ static gpointer write_output(gpointer data)
 {
     struct console *c = data;
     GByteArray *taken;
-    g_mutex_lock(&c->lock);
+    sync_lock(&c->lock);
     while ((taken = take_pending(c)) != NULL) {
-        g_mutex_unlock(&c->lock);
+        sync_unlock(&c->lock);
         bool ok = write_all(c, taken);
         g_byte_array_unref(taken);
-        g_mutex_lock(&c->lock);
+        sync_lock(&c->lock);
         if (!ok) {
             /* Nobody will ever read: not a reason to stop the guest, or to keep bytes. */
             c->broken = true;
@@ -147,36 +139,46 @@ static gpointer write_output(gpointer data)
             g_byte_array_set_size(c->pending, 0);
         }
     }
-    g_mutex_unlock(&c->lock);
+    sync_unlock(&c->lock);
+    sync_give(c);
     g_idle_add(report_drained, c);
     return NULL;
 }
 
 static void enqueue(struct console *c, const char *data, gsize length)
 {
-    g_mutex_lock(&c->lock);
+    sync_lock(&c->lock);
     if (!c->broken) {
         g_byte_array_append(c->pending, (const guint8 *)data, length);
         c->queued += length;
         g_cond_signal(&c->more);
     }
-    g_mutex_unlock(&c->lock);
+    sync_unlock(&c->lock);
 }
 
 static bool queue_is_full(struct console *c)
 {
-    g_mutex_lock(&c->lock);
+    sync_lock(&c->lock);
     bool full = c->queued >= CONSOLE_BUFFER;
-    g_mutex_unlock(&c->lock);
+    sync_unlock(&c->lock);
     return full;
 }
 
 static void end_writer(struct console *c)
 {
-    g_mutex_lock(&c->lock);
+    sync_lock(&c->lock);
     c->ending = true;
     g_cond_signal(&c->more);
-    g_mutex_unlock(&c->lock);
+    sync_unlock(&c->lock);
+}
+
+static gboolean read_socket(gint fd, GIOCondition condition, gpointer data);
+
+static gboolean end_pause(gpointer data)
+{
+    struct console *c = data;
+    c->socket_source = g_unix_fd_add(c->socket, G_IO_IN | G_IO_HUP, read_socket, c);
+    return G_SOURCE_REMOVE;
 }
 
 static gboolean read_socket(gint fd, GIOCondition condition, gpointer data)
@@ -200,6 +202,9 @@ static gboolean read_socket(gint fd, GIOCondition condition, gpointer data)
         }
         return G_SOURCE_REMOVE;
     }
+    if (c->tap != NULL) {
+        c->tap(buffer, n, c->tap_data);
+    }
     if (c->off) {
         return G_SOURCE_CONTINUE;
     }
@@ -208,7 +213,11 @@ static gboolean read_socket(gint fd, GIOCondition condition, gpointer data)
     } else {
         enqueue(c, buffer, n);
     }
-    return G_SOURCE_CONTINUE;
+    if (n == sizeof(buffer)) {
+        return G_SOURCE_CONTINUE;
+    }
+    c->socket_source = g_timeout_add(PAUSE_MS, end_pause, c);
+    return G_SOURCE_REMOVE;
 }
 
 static void watch_socket(struct console *c)
@@ -220,9 +229,9 @@ static void watch_socket(struct console *c)
 
 static void give_up_draining(struct console *c)
 {
-    g_mutex_lock(&c->lock);
+    sync_lock(&c->lock);
     guint64 lost = c->queued + c->dropped;
-    g_mutex_unlock(&c->lock);
+    sync_unlock(&c->lock);
     log_warning("%" G_GUINT64_FORMAT
                 " bytes of the guest's console are lost: standard output is not "
                 "read, or too slowly",
@@ -243,10 +252,10 @@ static gboolean on_drain_overdue(gpointer data)
 static gboolean look_for_stall(gpointer data)
 {
     struct console *c = data;
-    g_mutex_lock(&c->lock);
+    sync_lock(&c->lock);
     guint64 written = c->written;
     gsize queued = c->queued;
-    g_mutex_unlock(&c->lock);
+    sync_unlock(&c->lock);
 
     bool moving = written != c->written_before || queued == 0;
     c->written_before = written;
@@ -297,8 +306,18 @@ static gboolean retry_input(gint fd, GIOCondition condition, gpointer data)
         return G_SOURCE_CONTINUE;
     }
     c->input_retry = 0;
-    watch_input(c);
+    if (c->input_waits) {
+        c->input_waits = false;
+        watch_input(c);
+    }
     return G_SOURCE_REMOVE;
+}
+
+static void retry_later(struct console *c)
+{
+    if (c->input_retry == 0) {
+        c->input_retry = g_unix_fd_add(c->socket, G_IO_OUT, retry_input, c);
+    }
 }
 
 static void look_for_escape(struct console *c, const guint8 *bytes, gsize length)
@@ -341,7 +360,8 @@ static gboolean read_input(gint fd, GIOCondition condition, gpointer data)
         return G_SOURCE_CONTINUE;
     }
     c->input_source = 0;
-    c->input_retry = g_unix_fd_add(c->socket, G_IO_OUT, retry_input, c);
+    c->input_waits = true;
+    retry_later(c);
     return G_SOURCE_REMOVE;
 }
 
@@ -378,6 +398,24 @@ struct console *console_create(int socket, enum console_mode mode,
         c->stall_timer = g_timeout_add(STALL_CHECK_MS, look_for_stall, c);
     }
     return c;
+}
+
+void console_set_tap(struct console *c, console_tap *tap, void *data)
+{
+    c->tap = tap;
+    c->tap_data = data;
+}
+
+gsize console_type(struct console *c, const void *bytes, gsize length)
+{
+    if (c->input->len > 0) {
+        return 0;
+    }
+    g_byte_array_append(c->input, bytes, length);
+    if (!send_input(c)) {
+        retry_later(c);
+    }
+    return length;
 }
 
 bool console_is_raw(const struct console *c)

@@ -12,7 +12,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#define CONSOLE_BUFFER (16u << 20)
+#define CONSOLE_BUFFER (4u << 20)
 
 struct console;
 
@@ -28,12 +28,18 @@ struct console_handlers {
     void *data;
 };
 
-/* Connects to QEMU's socket; may be called from any thread. -1 and @error when that fails. */
-int console_connect(const char *socket_path, GError **error);
-
 /* Takes @socket over, and the terminal. */
 struct console *console_create(int socket, enum console_mode mode,
                                const struct console_handlers *handlers);
+
+/* A copy of all that the guest writes from now on, also of what standard output never gets. Main
+ * loop's thread; not to be slow. */
+typedef void console_tap(const char *bytes, gsize length, void *data);
+void console_set_tap(struct console *console, console_tap *tap, void *data);
+
+/* Input from somewhere else. Returns how many bytes were taken: 0 while QEMU has not taken what it
+ * was given before. */
+gsize console_type(struct console *console, const void *bytes, gsize length);
 
 /* Whether keys go to the guest one by one. */
 bool console_is_raw(const struct console *console);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "src/engine/engine.h"
-#include "src/engine/hypervisor.h"
-#include "src/engine/lifecycle.h"
+#include "src/engine/calls.h"
+#include "src/engine/internal.h"
 #include "src/engine/qemu_process.h"
-#include "src/host/instance.h"
+#include "src/host/exit_port.h"
 #include "src/host/limits.h"
-#include "src/host/overlay.h"
+#include "src/host/netns.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
 
@@ -18,270 +17,53 @@
 #define KILL_AFTER_TERM_MS 500
 /* For the console's last bytes, once somebody waits for our end. */
 #define LAST_BYTES_MS 1000
-/* QEMU is reaped, and libvirt's word on why it ended is still on its way. */
-#define LAST_WORD_MS 300
 /* timeout(1), and a terminal beside a forwarding parent, deliver one stop as two signals. */
 #define ONE_STOP_MS 10
 /* A guest may reset more than once for one reboot. */
 #define ONE_REBOOT_MS 1000
 
-struct engine {
-    const struct engine_config *config;
-    GMainLoop *loop;
-    GThreadPool *workers;  /* each for one blocking call of struct call */
-    GThreadPool *requests; /* the same, one after the other */
-    struct hypervisor *hypervisor;
-    struct console *console;
-    enum lifecycle_state state;
-    struct lifecycle_facts facts;
-    GError *error; /* why there is no VM */
-
-    struct {
-        pid_t pid;
-        int pidfd;
-        int console;         /* a socket */
-    } made;                  /* by the worker; the main loop takes it over in on_vm_made() */
-    pid_t qemu;              /* 0: not known yet */
-    int pidfd;               /* -1: the same */
-    GHashTable *early_exits; /* pid → status, of processes reaped before QEMU's pid was known */
-    bool agent_connected;
-    bool agent_asked;
-    bool libvirt_stopped; /* libvirt has said its last word */
-
-    guint deadline; /* GSource ids; 0: not set */
-    guint asking;
-    guint last_word;
-    gint64 stop_asked_at; /* µs, monotonic */
-    gint64 rebooted_at;   /* the same, the last time */
-    guint64 oom_kills;    /* at the start */
-};
-
-/* A blocking call on a worker, and what to do on the main loop when it has returned. */
-struct call {
-    struct engine *engine;
-    bool (*work)(struct engine *engine, GError **error);
-    void (*done)(struct engine *engine, GError *error); /* NULL: a failure is logged */
-    GError *error;
-};
-
-static void handle(struct engine *e, enum lifecycle_event event);
-
 /* --- blocking calls --- */
 
-static gboolean finish_call(gpointer data)
+static void on_called(void *data, GError *error)
 {
-    struct call *call = data;
-    if (call->done != NULL) {
-        call->done(call->engine, call->error);
-    } else if (call->error != NULL && call->engine->state < LIFECYCLE_LEAVING) {
-        log_warning("%s", call->error->message);
+    const struct engine *e = data;
+    if (error != NULL && e->legacy->state < LIFECYCLE_LEAVING) {
+        log_warning("%s", error->message);
     }
-    g_clear_error(&call->error);
-    g_free(call);
-    return G_SOURCE_REMOVE;
 }
 
-static void work_on_call(gpointer data, gpointer user_data)
+/* For what others may wait for. */
+static void on_request_called(void *data, GError *error)
 {
-    (void)user_data;
-    struct call *call = data;
-    call->work(call->engine, &call->error);
-    g_idle_add_full(G_PRIORITY_HIGH, finish_call, call, NULL);
+    control_called(data, error);
+    on_called(data, error);
 }
 
-static void push_call(GThreadPool *pool, struct engine *e, bool (*work)(struct engine *, GError **),
-                      void (*done)(struct engine *, GError *))
-{
-    struct call *call = g_new0(struct call, 1);
-    call->engine = e;
-    call->work = work;
-    call->done = done;
-    g_thread_pool_push(pool, call, NULL);
-}
-
-static void start_call(struct engine *e, bool (*work)(struct engine *, GError **),
-                       void (*done)(struct engine *, GError *))
-{
-    push_call(e->workers, e, work, done);
-}
-
-static bool call_resume(struct engine *e, GError **error)
-{
-    return hypervisor_resume(e->hypervisor, error);
-}
-
-static bool call_suspend(struct engine *e, GError **error)
-{
-    return hypervisor_suspend(e->hypervisor, error);
-}
-
-static bool call_press_power_button(struct engine *e, GError **error)
-{
-    return hypervisor_press_power_button(e->hypervisor, error);
-}
-
-static bool call_ask_agent(struct engine *e, GError **error)
-{
-    return hypervisor_ask_agent_to_power_off(e->hypervisor, error);
-}
-
-static bool call_reboot(struct engine *e, GError **error)
-{
-    return hypervisor_reboot(e->hypervisor, error);
-}
-
-static bool call_reset(struct engine *e, GError **error)
-{
-    return hypervisor_reset(e->hypervisor, error);
-}
-
-static gboolean on_last_word_overdue(gpointer data);
-
-/* QEMU has ended. The supervisor tells its status; if it cannot, the end counts all the same. */
-static gboolean on_pidfd(gint fd, GIOCondition condition, gpointer data)
-{
-    (void)fd;
-    (void)condition;
-    struct engine *e = data;
-    if (e->last_word == 0) {
-        e->last_word = g_timeout_add(LAST_WORD_MS, on_last_word_overdue, e);
+#define CALL(name, request)                                                                        \
+    static bool name(void *data, GError **error)                                                   \
+    {                                                                                              \
+        const struct engine *e = data;                                                             \
+        return request(e->hypervisor, error);                                                      \
     }
-    return G_SOURCE_REMOVE;
-}
+CALL(call_suspend, hypervisor_suspend)
+CALL(call_press_power_button, hypervisor_press_power_button)
+CALL(call_ask_agent, hypervisor_ask_agent_to_power_off)
+CALL(call_reboot, hypervisor_ask_acpi_to_reboot)
+CALL(call_ask_agent_to_reboot, hypervisor_ask_agent_to_reboot)
+CALL(call_reset, hypervisor_reset)
 
-/* --- the start --- */
+/* --- the ladder --- */
 
-static double ms_since(gint64 then)
+double engine_ms_since(gint64 then)
 {
     return (g_get_monotonic_time() - then) / 1000.0;
 }
-
-static void note_time(const struct engine *e, const char *what)
-{
-    if (e->config->timings) {
-        log_info("timing: %-18s %7.1f ms", what, ms_since(e->config->started_at));
-    }
-}
-
-static void on_hypervisor_event(enum hypervisor_event event, void *data);
-
-static bool make_vm(struct engine *e, GError **error)
-{
-    const struct engine_config *config = e->config;
-    if (!root_write_qemu_conf(config->root, error)) {
-        return false;
-    }
-    for (guint i = 0; i < config->spec->disks->len; i++) {
-        const struct vm_disk *disk = g_ptr_array_index(config->spec->disks, i);
-        if (disk->overlay != NULL && !overlay_prepare(disk, error)) {
-            return false;
-        }
-    }
-    note_time(e, "root prepared");
-    e->hypervisor = hypervisor_open(config->root->path, on_hypervisor_event, e, error);
-    if (e->hypervisor == NULL) {
-        return false;
-    }
-    note_time(e, "libvirt opened");
-    if (!hypervisor_create(e->hypervisor, config->spec, config->xml, &e->made.pid, error)) {
-        return false;
-    }
-    note_time(e, "QEMU started");
-    e->made.pidfd = qemu_process_open(e->made.pid, error);
-    if (e->made.pidfd < 0) {
-        return false;
-    }
-    e->made.console = console_connect(config->spec->console_socket, error);
-    return e->made.console >= 0;
-}
-
-static bool write_instance(const struct engine *e, GError **error)
-{
-    struct instance instance;
-    g_autofree char *path = root_file(e->config->root, "instance.json");
-    instance_init(&instance, e->config->spec->name);
-    instance.supervisor = e->config->supervisor;
-    instance.qemu = e->qemu;
-    instance.qemu_started = e->qemu > 0 ? instance_start_time(e->qemu) : 0;
-    bool ok = instance_write(&instance, path, error);
-    instance_finish(&instance);
-    return ok;
-}
-
-static void on_escape(void *data)
-{
-    engine_request(data, ENGINE_STOP);
-}
-
-static void on_drained(void *data)
-{
-    struct engine *e = data;
-    g_main_loop_quit(e->loop);
-}
-
-static void attach_console(struct engine *e)
-{
-    const struct console_handlers handlers = {on_escape, on_drained, e};
-    e->console = console_create(e->made.console, e->config->console, &handlers);
-    if (console_is_raw(e->console)) {
-        log_info("the keyboard is the guest's; Ctrl-] three times within a second stops it");
-    }
-}
-
-static void on_vm_made(struct engine *e, GError *error)
-{
-    if (error != NULL) {
-        e->error = g_error_copy(error);
-        handle(e, LIFECYCLE_FAILED);
-        return;
-    }
-    e->qemu = e->made.pid;
-    e->pidfd = e->made.pidfd;
-    g_unix_fd_add(e->pidfd, G_IO_IN, on_pidfd, e);
-    if (!write_instance(e, &e->error)) {
-        handle(e, LIFECYCLE_FAILED);
-        return;
-    }
-    attach_console(e);
-    note_time(e, "console attached");
-    handle(e, LIFECYCLE_CREATED);
-
-    gpointer status;
-    if (g_hash_table_lookup_extended(e->early_exits, GINT_TO_POINTER(e->qemu), NULL, &status)) {
-        engine_process_exited(e, e->qemu, GPOINTER_TO_INT(status));
-    }
-}
-
-static gboolean end_unresumed(gpointer data)
-{
-    handle(data, LIFECYCLE_FORCE);
-    return G_SOURCE_REMOVE;
-}
-
-static void on_resumed(struct engine *e, GError *error)
-{
-    if (error != NULL) {
-        if (e->facts.guest_ran) {
-            log_warning("%s", error->message);
-        } else if (e->state < LIFECYCLE_LEAVING && e->error == NULL) {
-            e->error = g_error_copy(error);
-            g_timeout_add(LAST_WORD_MS, end_unresumed, e); /* unless QEMU's end explains it */
-        }
-        return;
-    }
-    if (!e->facts.guest_ran) {
-        e->facts.guest_ran = true;
-        log_info("guest running after %.0f ms", ms_since(e->config->started_at));
-    }
-}
-
-/* --- the ladder --- */
 
 static gboolean on_deadline(gpointer data)
 {
     struct engine *e = data;
     e->deadline = 0;
-    handle(e, LIFECYCLE_DEADLINE);
+    engine_handle(e, LIFECYCLE_DEADLINE);
     return G_SOURCE_REMOVE;
 }
 
@@ -296,23 +78,32 @@ static void set_deadline(struct engine *e, guint ms)
 /* Of stop-timeout, which counts from the signal, whatever has happened since; ms. */
 static guint time_left(const struct engine *e)
 {
-    return MAX(0, (double)e->config->stop_timeout_ms - ms_since(e->stop_asked_at));
+    double passed = e->legacy->facts.stop_asked ? engine_ms_since(e->legacy->stop_asked_at) : 0;
+    return MAX(0, (double)e->legacy->stop_timeout_ms - passed);
+}
+
+void engine_renew_deadline(struct engine *e)
+{
+    set_deadline(e, time_left(e));
 }
 
 static gboolean ask_to_power_off(gpointer data)
 {
     struct engine *e = data;
-    if (e->state != LIFECYCLE_STOPPING) {
+    if (e->legacy->state != LIFECYCLE_STOPPING) {
         e->asking = 0;
         return G_SOURCE_REMOVE;
     }
+    if (e->taking_over) {
+        return G_SOURCE_CONTINUE; /* there is no libvirt yet to do it */
+    }
     enum engine_stop_method method = e->config->stop_method;
     if (method != ENGINE_STOP_AGENT) {
-        start_call(e, call_press_power_button, NULL);
+        calls_push(e->workers, call_press_power_button, on_called, e);
     }
-    if (method != ENGINE_STOP_ACPI && e->agent_connected && !e->agent_asked) {
+    if (method != ENGINE_STOP_ACPI && e->legacy->agent_connected && !e->agent_asked) {
         e->agent_asked = true;
-        start_call(e, call_ask_agent, NULL);
+        calls_push(e->workers, call_ask_agent, on_called, e);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -332,15 +123,40 @@ static void send_signal(struct engine *e, int signal)
     qemu_process_signal(e->pidfd, signal);
 }
 
+/* Not among the requests: an agent that does not answer must not keep those waiting. */
+static void ask_to_reboot(struct engine *e)
+{
+    bool agent = e->config->stop_method == ENGINE_STOP_AGENT ||
+                 (e->config->stop_method == ENGINE_STOP_AUTO && e->legacy->agent_connected);
+    control_called(e, NULL); /* it is asked, and may answer or not */
+    calls_push(e->taking_over ? e->requests : e->workers,
+               agent ? call_ask_agent_to_reboot : call_reboot, on_called, e);
+}
+
 /* --- the end --- */
 
-static void finish(struct engine *e)
+/* A hook that was cancelled is gone before we are, and so is nobody's leftover. */
+void engine_quit_if_over(struct engine *e)
+{
+    if (e->drained && !hooks_running(e->hooks)) {
+        g_main_loop_quit(e->loop);
+    }
+}
+
+void engine_on_drained(void *data)
+{
+    struct engine *e = data;
+    e->drained = true;
+    engine_quit_if_over(e);
+}
+
+void engine_finish(struct engine *e)
 {
     if (e->console != NULL) {
-        bool hurry = e->facts.stop_asked || e->facts.force_asked;
-        console_drain(e->console, hurry ? LAST_BYTES_MS : 0); /* on_drained() ends the loop */
+        bool hurry = e->legacy->facts.stop_asked || e->legacy->facts.force_asked;
+        console_drain(e->console, hurry ? LAST_BYTES_MS : 0); /* then engine_on_drained() */
     } else {
-        g_main_loop_quit(e->loop);
+        engine_on_drained(e);
     }
 }
 
@@ -348,30 +164,50 @@ static gboolean on_last_word_overdue(gpointer data)
 {
     struct engine *e = data;
     e->last_word = 0;
-    handle(e, LIFECYCLE_QEMU_EXITED);
+    engine_handle(e, LIFECYCLE_QEMU_EXITED);
     return G_SOURCE_REMOVE;
+}
+
+void engine_await_last_word(struct engine *e)
+{
+    if (e->last_word == 0) {
+        e->last_word = g_timeout_add(ENGINE_LAST_WORD_MS, on_last_word_overdue, e);
+    }
+}
+
+static gboolean on_pidfd(gint fd, GIOCondition condition, gpointer data)
+{
+    (void)fd;
+    (void)condition;
+    engine_await_last_word(data);
+    return G_SOURCE_REMOVE;
+}
+
+void engine_watch_qemu(struct engine *e)
+{
+    g_unix_fd_add(e->pidfd, G_IO_IN, on_pidfd, e);
 }
 
 /* Whether it is clear why QEMU has ended. */
 static bool reason_is_known(const struct engine *e)
 {
-    const struct lifecycle_facts *facts = &e->facts;
+    const struct lifecycle_facts *facts = &e->legacy->facts;
     return e->libvirt_stopped || facts->guest_powered_off || facts->guest_crashed ||
            facts->host_shutdown || facts->sent_term || WIFSIGNALED(facts->qemu_status);
 }
 
 static void qemu_is_gone(struct engine *e)
 {
-    if (!e->facts.status_known) {
+    if (!e->legacy->facts.status_known) {
         return;
     }
-    if (WIFSIGNALED(e->facts.qemu_status) && !e->facts.sent_term) {
+    if (WIFSIGNALED(e->legacy->facts.qemu_status) && !e->legacy->facts.sent_term) {
         g_clear_error(&e->error);
     }
     if (reason_is_known(e)) {
-        handle(e, LIFECYCLE_QEMU_EXITED);
-    } else if (e->last_word == 0) {
-        e->last_word = g_timeout_add(LAST_WORD_MS, on_last_word_overdue, e);
+        engine_handle(e, LIFECYCLE_QEMU_EXITED);
+    } else {
+        engine_await_last_word(e);
     }
 }
 
@@ -379,50 +215,60 @@ static void qemu_is_gone(struct engine *e)
 
 static void act(struct engine *e, unsigned actions)
 {
+    if (actions & LIFECYCLE_PREPARE) {
+        start_prepare(e);
+    }
     if (actions & LIFECYCLE_RUN) {
-        push_call(e->requests, e, call_resume, on_resumed);
+        halt_end(e);
+        start_resume(e);
     }
     if (actions & LIFECYCLE_SUSPEND) {
-        push_call(e->requests, e, call_suspend, NULL);
+        calls_push(e->requests, call_suspend, on_request_called, e);
     }
     if (actions & LIFECYCLE_ASK_REBOOT) {
-        push_call(e->requests, e, call_reboot, NULL);
+        ask_to_reboot(e);
     }
     if (actions & LIFECYCLE_DO_RESET) {
-        push_call(e->requests, e, call_reset, NULL);
+        calls_push(e->requests, call_reset, on_request_called, e);
     }
     if (actions & LIFECYCLE_TIMEOUT) {
-        set_deadline(e, time_left(e));
+        engine_renew_deadline(e);
     }
     if (actions & LIFECYCLE_ASK) {
         start_asking(e);
     }
     if (actions & LIFECYCLE_TERM) {
-        e->facts.sent_term = true;
+        e->legacy->facts.sent_term = true;
         send_signal(e, SIGTERM);
         set_deadline(e, KILL_AFTER_TERM_MS);
     }
     if (actions & LIFECYCLE_KILL) {
-        e->facts.sent_kill = true;
+        e->legacy->facts.sent_kill = true;
         send_signal(e, SIGKILL);
     }
     if (actions & LIFECYCLE_FINISH) {
-        finish(e);
+        engine_finish(e);
     }
 }
 
-static void handle(struct engine *e, enum lifecycle_event event)
+void engine_handle(struct engine *e, enum lifecycle_event event)
 {
-    struct lifecycle_step step = lifecycle_step(e->state, event);
-    if (step.next != e->state) {
-        log_debug("%s → %s", lifecycle_state_name(e->state), lifecycle_state_name(step.next));
+    struct lifecycle_step step = lifecycle_step(e->legacy->state, event);
+    if (step.next != e->legacy->state) {
+        log_debug("%s → %s", lifecycle_state_name(e->legacy->state),
+                  lifecycle_state_name(step.next));
+        e->legacy->state = step.next;
+        control_tell(e, ENGINE_NEWS_LIFECYCLE);
     }
-    e->state = step.next;
+    if (e->legacy->state >= LIFECYCLE_LEAVING) {
+        hooks_cancel(e->hooks);
+    }
     act(e, step.actions);
 }
 
-static bool call_look_for_internal_error(struct engine *e, GError **error)
+static bool call_look_for_internal_error(void *data, GError **error)
 {
+    const struct engine *e = data;
     if (hypervisor_has_internal_error(e->hypervisor)) {
         g_set_error(error, ERROR_DOMAIN, ERROR_INTERNAL,
                     "the accelerator cannot go on with the guest (QEMU: internal-error)");
@@ -431,58 +277,69 @@ static bool call_look_for_internal_error(struct engine *e, GError **error)
     return true;
 }
 
-static void on_looked_for_internal_error(struct engine *e, GError *error)
+static void on_looked_for_internal_error(void *data, GError *error)
 {
+    struct engine *e = data;
     if (error != NULL) {
         log_error("%s", error->message);
-        e->facts.guest_crashed = true;
-        handle(e, LIFECYCLE_FORCE);
+        e->legacy->facts.guest_crashed = true;
+        engine_handle(e, LIFECYCLE_FORCE);
     }
 }
 
 static void on_rebooted(struct engine *e)
 {
-    if (e->rebooted_at == 0 || ms_since(e->rebooted_at) > ONE_REBOOT_MS) {
+    if (e->rebooted_at == 0 || engine_ms_since(e->rebooted_at) > ONE_REBOOT_MS) {
         log_info("the guest rebooted");
+        control_tell(e, ENGINE_NEWS_REBOOTED);
     }
     e->rebooted_at = g_get_monotonic_time();
 }
 
-static void on_hypervisor_event(enum hypervisor_event event, void *data)
+static void on_agent(struct engine *e, bool connected)
+{
+    bool changed = connected != e->legacy->agent_connected;
+    e->legacy->agent_connected = connected;
+    e->agent_asked = false;
+    if (changed) {
+        control_tell(e, ENGINE_NEWS_AGENT);
+    }
+}
+
+void engine_on_hypervisor_event(enum hypervisor_event event, void *data)
 {
     struct engine *e = data;
     switch (event) {
     case HYPERVISOR_POWERED_OFF:
-        e->facts.guest_powered_off = true;
-        handle(e, LIFECYCLE_GUEST_LEAVES);
+        e->legacy->facts.guest_powered_off = true;
+        engine_handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_HOST_SHUTDOWN:
-        e->facts.host_shutdown = true;
-        handle(e, LIFECYCLE_GUEST_LEAVES);
+        e->legacy->facts.host_shutdown = true;
+        engine_handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_CRASHED:
-        e->facts.guest_crashed = true;
-        handle(e, LIFECYCLE_GUEST_LEAVES);
+        e->legacy->facts.guest_crashed = true;
+        engine_handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_REBOOTED:
         on_rebooted(e);
         break;
     case HYPERVISOR_IO_ERROR:
-        log_error(
-            "the guest is paused: its disk cannot be written to (is %s full?); make room, and "
-            "resume it with SIGCONT",
-            e->config->root->path);
-        handle(e, LIFECYCLE_HALTED);
+        control_tell(e, ENGINE_NEWS_IO_ERROR);
+        engine_handle(e, LIFECYCLE_HALTED);
+        if (!e->legacy->pause_asked) {
+            halt_begin(e);
+        }
         break;
     case HYPERVISOR_PAUSED:
-        if (e->state == LIFECYCLE_RUNNING || e->state == LIFECYCLE_STOPPING) {
-            start_call(e, call_look_for_internal_error, on_looked_for_internal_error);
+        if (e->legacy->state == LIFECYCLE_RUNNING || e->legacy->state == LIFECYCLE_STOPPING) {
+            calls_push(e->workers, call_look_for_internal_error, on_looked_for_internal_error, e);
         }
         break;
     case HYPERVISOR_AGENT_UP:
     case HYPERVISOR_AGENT_DOWN:
-        e->agent_connected = event == HYPERVISOR_AGENT_UP;
-        e->agent_asked = false;
+        on_agent(e, event == HYPERVISOR_AGENT_UP);
         break;
     case HYPERVISOR_STOPPED:
         e->libvirt_stopped = true;
@@ -500,38 +357,48 @@ void engine_request(struct engine *e, enum engine_request request)
     };
     if (request == ENGINE_REPORT) {
         log_info("state: %s; guest %s; QEMU pid %d; agent %s; %.1f s after the start",
-                 lifecycle_state_name(e->state), e->facts.guest_ran ? "has run" : "has not run yet",
-                 e->qemu, e->agent_connected ? "connected" : "not connected",
-                 ms_since(e->config->started_at) / 1000);
+                 lifecycle_state_name(e->legacy->state),
+                 e->legacy->facts.guest_ran ? "has run" : "has not run yet", e->legacy->qemu,
+                 e->legacy->agent_connected ? "connected" : "not connected",
+                 engine_ms_since(e->config->started_at) / 1000);
         return;
     }
-    if (request == ENGINE_STOP && e->facts.stop_asked) {
-        if (ms_since(e->stop_asked_at) < ONE_STOP_MS) {
+    if (request == ENGINE_PAUSE) {
+        e->legacy->pause_asked = true;
+        halt_end(e); /* room or not, it is to stay paused */
+    } else if (request == ENGINE_RESUME || request == ENGINE_STOP) {
+        e->legacy->pause_asked = false;
+    }
+    if (request == ENGINE_STOP && e->legacy->facts.stop_asked) {
+        if (engine_ms_since(e->legacy->stop_asked_at) < ONE_STOP_MS) {
             return;
         }
         request = ENGINE_FORCE; /* whoever asks twice has no more patience */
     }
     if (request == ENGINE_STOP) {
-        e->stop_asked_at = g_get_monotonic_time();
-        e->facts.stop_asked = true;
+        e->legacy->stop_asked_at = g_get_monotonic_time();
+        e->legacy->facts.stop_asked = true;
+        if (e->legacy->state == LIFECYCLE_ENDED && e->console != NULL) {
+            console_drain(e->console, LAST_BYTES_MS); /* somebody waits for our end now */
+        }
     }
     if (request == ENGINE_FORCE) {
-        e->facts.force_asked = true;
-        if (e->state == LIFECYCLE_ENDED) {
+        e->legacy->facts.force_asked = true;
+        if (e->legacy->state == LIFECYCLE_ENDED) {
             g_main_loop_quit(e->loop); /* only a reader of the console is being waited for */
         }
     }
-    handle(e, events[request]);
+    engine_handle(e, events[request]);
 }
 
 void engine_process_exited(struct engine *e, pid_t pid, int status)
 {
-    if (e->qemu == 0) {
+    if (e->legacy->qemu == 0) {
         g_hash_table_insert(e->early_exits, GINT_TO_POINTER(pid), GINT_TO_POINTER(status));
     }
-    if (pid == e->qemu) {
-        e->facts.status_known = true;
-        e->facts.qemu_status = status;
+    if (pid == e->legacy->qemu) {
+        e->legacy->facts.status_known = true;
+        e->legacy->facts.qemu_status = status;
         qemu_is_gone(e);
     }
 }
@@ -539,39 +406,93 @@ void engine_process_exited(struct engine *e, pid_t pid, int status)
 void engine_orphaned(struct engine *e)
 {
     log_error("the supervisor is gone; the guest is ended in order");
-    engine_request(e, ENGINE_STOP);
+    if (!e->legacy->facts.stop_asked) {
+        engine_request(e, ENGINE_STOP);
+    }
 }
 
-struct engine *engine_create(const struct engine_config *config)
+/* --- the programs beside QEMU --- */
+
+static bool helper_is_needed(void *data)
+{
+    const struct engine *e = data;
+    return e->legacy->state < LIFECYCLE_LEAVING && e->last_word == 0 &&
+           !e->legacy->facts.status_known;
+}
+
+static bool call_announce(void *data, GError **error)
+{
+    const struct engine *e = data;
+    return hypervisor_announce(e->hypervisor, error);
+}
+
+static void on_helper_restarted(void *data)
+{
+    struct engine *e = data;
+    start_note_helpers(e);
+    /* While it is taken over there is no libvirt yet: requests wait for that. */
+    calls_push(e->requests, call_announce, on_called, e);
+}
+
+static void on_helper_lost(void *data)
+{
+    struct engine *e = data;
+    if (!e->legacy->facts.stop_asked) { /* else it ends for another reason */
+        e->legacy->facts.helper_lost = true;
+        engine_request(e, ENGINE_STOP);
+    }
+}
+
+struct engine *engine_create(const struct engine_config *config, const struct engine_begin *begin)
 {
     struct engine *e = g_new0(struct engine, 1);
     e->config = config;
+    e->begin = begin;
+    e->legacy = config->legacy;
     e->pidfd = -1;
+    e->made.console = begin->console;
     e->loop = g_main_loop_new(NULL, FALSE);
-    e->workers = g_thread_pool_new(work_on_call, NULL, 4, FALSE, NULL);
-    e->requests = g_thread_pool_new(work_on_call, NULL, 1, FALSE, NULL);
     e->early_exits = g_hash_table_new(NULL, NULL);
-    e->oom_kills = limits_oom_kills();
+    e->hooks = hooks_create(config->hooks, start_on_hooks_done, e);
+    e->helpers_events =
+        (struct helpers_events){helper_is_needed, on_helper_restarted, on_helper_lost, e};
+    e->helpers =
+        helpers_create(config->spec, config->root, config->legacy->helpers, &e->helpers_events);
+    instance_init(&e->instance, config->spec->name, config->supervisor);
+    e->instance.bundle = g_strdup(config->bundle);
+    e->instance.annotations = g_strdupv(config->annotations);
+    health_begin(e);
     return e;
 }
 
 int engine_run(struct engine *e, GError **error)
 {
+    const char *namespace = e->config->spec->network_namespace;
+    if (namespace != NULL &&
+        !(hooks_keep_network(e->hooks, error) && netns_join(namespace, error))) {
+        return -1; /* while this thread is the only one */
+    }
+    e->workers = calls_create(4);
+    e->requests = calls_create(1);
     root_export_environment(e->config->root);
     hypervisor_prepare();
-    if (!write_instance(e, error)) {
+    if (legacy_has_vm(e->legacy)) {
+        takeover_begin(e);
+    } else if (!start_begin(e, error)) {
         return -1;
     }
-    start_call(e, make_vm, on_vm_made);
     g_main_loop_run(e->loop);
+    helpers_end(e->helpers);
     console_finish(e->console);
     if (e->error != NULL) {
         g_propagate_error(error, g_steal_pointer(&e->error));
         return -1;
     }
     g_autofree char *message = NULL;
-    e->facts.oom_killed = limits_oom_kills() > e->oom_kills;
-    int status = lifecycle_outcome(&e->facts, &message);
+    e->legacy->facts.oom_killed = limits_oom_kills() > e->legacy->oom_kills;
+    e->legacy->facts.guest_reported =
+        exit_port_read(e->config->exit_port, &e->legacy->facts.guest_status);
+    int status = lifecycle_outcome(&e->legacy->facts, &message);
     log_line(status == 0 ? LOG_INFO : LOG_ERROR, "%s", message);
     return status;
 }

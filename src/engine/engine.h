@@ -6,11 +6,22 @@
  * main loop's thread; every call into libvirt that may block is made on others.
  */
 
+#include "src/engine/agent.h"
 #include "src/engine/console.h"
+#include "src/engine/hooks.h"
+#include "src/engine/legacy.h"
 #include "src/engine/root.h"
 #include "src/vm/vm_spec.h"
 
 enum engine_stop_method { ENGINE_STOP_AUTO, ENGINE_STOP_ACPI, ENGINE_STOP_AGENT };
+
+/* When the guest counts as ready. */
+enum engine_ready {
+    ENGINE_READY_RUNNING, /* when its CPUs run */
+    ENGINE_READY_AGENT,   /* when its agent is connected, too */
+    ENGINE_READY_PORT,    /* when it accepts connections to spec->ready_port, too */
+    ENGINE_READY_CONSOLE, /* when it has written a line to its console, too */
+};
 
 /* What people, or signals, can ask for. */
 enum engine_request {
@@ -28,17 +39,32 @@ struct engine_config {
     const struct vm_spec *spec;
     const char *xml; /* of spec */
     enum engine_stop_method stop_method;
-    guint64 stop_timeout_ms;
     enum console_mode console;
-    gint64 started_at; /* µs, g_get_monotonic_time() when the program began */
-    bool timings;      /* log how long each part of the start took */
+    enum engine_ready ready;
+    const char *ready_pattern; /* of ENGINE_READY_CONSOLE, right as of pattern_compile() */
+    int exit_port;             /* of exit_port_open(); stays the caller's */
+    gint64 started_at;         /* µs, g_get_monotonic_time() when the program began */
+    bool timings;              /* log how long each part of the start took */
     pid_t supervisor;
+    const struct hooks_config *hooks;
+    const char *bundle;    /* absolute; this and the next are for those who ask what runs here */
+    char **annotations;    /* key, value, …, NULL */
+    struct legacy *legacy; /* the caller's; of an engine that died, or of a VM that is adopted */
+};
+
+/* How the engine comes to begin. */
+struct engine_begin {
+    bool again;  /* an engine before this one has died */
+    int console; /* the VM's, as an earlier engine gave it away with @keep_console; -1: none */
+    /* @socket, which stays the engine's, is to be kept for an engine after this one. */
+    void (*keep_console)(int socket, void *data);
+    void *data;
 };
 
 struct engine;
 
-/* Makes the engine; nothing runs yet. @config stays the caller's and must live as long. */
-struct engine *engine_create(const struct engine_config *config);
+/* Makes the engine; nothing runs yet. Both stay the caller's and must live as long. */
+struct engine *engine_create(const struct engine_config *config, const struct engine_begin *begin);
 
 /* Runs the VM to its end on the calling thread's default main context. The result is the exit
  * status; -1 and @error when there was no VM to speak of. */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/hypervisor.h"
+#include "src/host/capability.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
 
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +43,12 @@ static bool fail(GError **error, const char *doing)
     g_set_error(error, ERROR_DOMAIN, code, "%s: %s", doing,
                 last != NULL && last->message != NULL ? last->message : "libvirt gives no reason");
     return false;
+}
+
+static bool last_error_is(int one, int other)
+{
+    const virError *last = virGetLastError();
+    return last != NULL && (last->code == one || last->code == other);
 }
 
 static void ignore_error(void *data, virErrorPtr error)
@@ -149,19 +157,14 @@ static virConnectPtr open_on_first_cpu(const char *uri)
 static bool check_capabilities(GError **error)
 {
     static const struct {
-        int number; /* linux/capability.h */
+        unsigned number;
         const char *name;
-    } needed[] = {{1, "DAC_OVERRIDE"}, {6, "SETGID"}, {7, "SETUID"}, {8, "SETPCAP"}};
-
-    g_autofree char *status = NULL;
-    const char *line = NULL;
-    if (geteuid() != 0 || !g_file_get_contents("/proc/self/status", &status, NULL, NULL) ||
-        (line = strstr(status, "\nCapEff:")) == NULL) {
-        return true;
-    }
-    guint64 effective = g_ascii_strtoull(line + strlen("\nCapEff:"), NULL, 16);
-    for (gsize i = 0; i < G_N_ELEMENTS(needed); i++) {
-        if (!(effective & (guint64)1 << needed[i].number)) {
+    } needed[] = {{CAP_DAC_OVERRIDE, "DAC_OVERRIDE"},
+                  {CAP_SETGID, "SETGID"},
+                  {CAP_SETUID, "SETUID"},
+                  {CAP_SETPCAP, "SETPCAP"}};
+    for (gsize i = 0; geteuid() == 0 && i < G_N_ELEMENTS(needed); i++) {
+        if (!capability_is_effective(needed[i].number)) {
             g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
                         "as root, libvirt's QEMU driver needs capability CAP_%s, which is not "
                         "there; run as a plain user, who needs none (podman: --user 1000), or add "
@@ -190,8 +193,10 @@ struct hypervisor *hypervisor_open(const char *root, hypervisor_handler *handler
         !watch(h, VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)) ||
         !watch(h, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)) ||
         !watch(h, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_agent))) {
-        fail(error, "cannot open libvirt's embedded QEMU driver (Debian: "
-                    "libvirt-daemon-driver-qemu)");
+        fail(error, last_error_is(VIR_ERR_NO_SUPPORT, VIR_ERR_NO_CONNECT)
+                        ? "cannot open libvirt's embedded QEMU driver (Debian: "
+                          "libvirt-daemon-driver-qemu)"
+                        : "cannot open libvirt's embedded QEMU driver");
         hypervisor_close(h);
         return NULL;
     }
@@ -246,7 +251,8 @@ static bool fail_to_create(struct hypervisor *h, const struct vm_spec *spec, GEr
     g_autoptr(GError) late = NULL;
     fail(&late, "cannot start the VM");
     const char *machine = spec->machine != NULL ? spec->machine : vm_arch_machine(spec->arch);
-    if (hypervisor_probe(h, spec->emulator, vm_arch_name(spec->arch), machine, error)) {
+    const char *emulator = spec->launcher != NULL ? spec->launcher : spec->emulator;
+    if (hypervisor_probe(h, emulator, vm_arch_name(spec->arch), machine, error)) {
         g_propagate_error(error, g_steal_pointer(&late));
     }
     return false;
@@ -260,6 +266,42 @@ bool hypervisor_create(struct hypervisor *h, const struct vm_spec *spec, const c
         return fail_to_create(h, spec, error);
     }
     return read_pid(h, qemu, error);
+}
+
+/* RunState of QEMU's QMP, as its monitor's answer has it. */
+static const struct {
+    const char *word;
+    enum hypervisor_found found;
+} run_states[] = {
+    {"\"running\"", HYPERVISOR_FOUND_RUNNING},
+    {"\"io-error\"", HYPERVISOR_FOUND_HALTED},
+    {"\"shutdown\"", HYPERVISOR_FOUND_OFF},
+    {"\"guest-panicked\"", HYPERVISOR_FOUND_CRASHED},
+    {"\"internal-error\"", HYPERVISOR_FOUND_CRASHED},
+};
+
+/* libvirt's own word is as old as its last event: QEMU is asked, which also waits until libvirt has
+ * taken the VM over. */
+static enum hypervisor_found ask_qemu(struct hypervisor *h)
+{
+    char *reply = NULL;
+    if (virDomainQemuMonitorCommand(h->domain, "{\"execute\":\"query-status\"}", &reply, 0) < 0) {
+        return HYPERVISOR_FOUND_NONE;
+    }
+    enum hypervisor_found found = HYPERVISOR_FOUND_PAUSED;
+    for (gsize i = 0; i < G_N_ELEMENTS(run_states); i++) {
+        if (strstr(reply, run_states[i].word) != NULL) {
+            found = run_states[i].found;
+        }
+    }
+    free(reply);
+    return found;
+}
+
+enum hypervisor_found hypervisor_find(struct hypervisor *h, const char *name)
+{
+    h->domain = virDomainLookupByName(h->connection, name);
+    return h->domain != NULL ? ask_qemu(h) : HYPERVISOR_FOUND_NONE;
 }
 
 bool hypervisor_resume(struct hypervisor *h, GError **error)
@@ -284,10 +326,128 @@ bool hypervisor_ask_agent_to_power_off(struct hypervisor *h, GError **error)
            fail(error, "cannot ask the guest agent to power off");
 }
 
-bool hypervisor_reboot(struct hypervisor *h, GError **error)
+/* --- the guest agent --- */
+
+/* "… unable to execute QEMU agent command 'guest-exec': REASON": the agent's own words; NULL: none.
+ */
+static const char *refusal(const virError *error)
 {
-    return virDomainReboot(h->domain, VIR_DOMAIN_REBOOT_DEFAULT) == 0 ||
+    static const char before[] = "agent command '";
+    const char *words = error != NULL && error->code == VIR_ERR_INTERNAL_ERROR
+                            ? strstr(error->message, before)
+                            : NULL;
+    words = words != NULL ? strstr(words + strlen(before), "': ") : NULL;
+    return words != NULL ? words + strlen("': ") : NULL;
+}
+
+static bool fail_agent(GError **error, const char *doing)
+{
+    const virError *last = virGetLastError();
+    if (refusal(last) != NULL) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_USAGE, "%s: it says: %s", doing, refusal(last));
+        return false;
+    }
+    if (last != NULL && last->code == VIR_ERR_AGENT_UNRESPONSIVE) {
+        g_set_error(
+            error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+            "%s: %s; install qemu-guest-agent in the guest and start it, or, if it runs, start it "
+            "anew",
+            doing, last->message);
+        return false;
+    }
+    g_autoptr(GError) local = NULL;
+    fail(&local, doing);
+    local->code = ERROR_UNAVAILABLE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
+}
+
+char *hypervisor_ask_agent(struct hypervisor *h, const char *command, int seconds, GError **error)
+{
+    char *reply = virDomainQemuAgentCommand(h->domain, command, seconds, 0);
+    if (reply == NULL) {
+        fail_agent(error, "cannot ask the guest agent");
+    }
+    return reply; /* libvirt's allocator is GLib's, and both are malloc's */
+}
+
+/* Without it libvirt waits for an answer for ever. */
+static bool set_patience(struct hypervisor *h, int seconds)
+{
+    return virDomainAgentSetResponseTimeout(h->domain, seconds, 0) == 0;
+}
+
+bool hypervisor_freeze(struct hypervisor *h, int seconds, guint *count, GError **error)
+{
+    int frozen = set_patience(h, seconds) ? virDomainFSFreeze(h->domain, NULL, 0, 0) : -1;
+    if (frozen < 0) {
+        return fail_agent(error, "cannot have the guest agent freeze file systems");
+    }
+    *count = frozen;
+    return true;
+}
+
+bool hypervisor_thaw(struct hypervisor *h, int seconds, guint *count, GError **error)
+{
+    int thawed = set_patience(h, seconds) ? virDomainFSThaw(h->domain, NULL, 0, 0) : -1;
+    if (thawed < 0) {
+        return fail_agent(error, "cannot have the guest agent thaw file systems");
+    }
+    *count = thawed;
+    return true;
+}
+
+static struct agent_interface *copy_interface(const virDomainInterface *from)
+{
+    struct agent_interface *copy = agent_interface_new(from->name, from->hwaddr);
+    for (unsigned i = 0; i < from->naddrs; i++) {
+        agent_interface_add_address(copy, from->addrs[i].addr, from->addrs[i].prefix);
+    }
+    return copy;
+}
+
+GPtrArray *hypervisor_interfaces(struct hypervisor *h, int seconds, GError **error)
+{
+    virDomainInterfacePtr *list = NULL;
+    int count = set_patience(h, seconds)
+                    ? virDomainInterfaceAddresses(h->domain, &list,
+                                                  VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, 0)
+                    : -1;
+    if (count < 0) {
+        fail_agent(error, "cannot ask the guest agent for addresses");
+        return NULL;
+    }
+    GPtrArray *interfaces = g_ptr_array_new_with_free_func(agent_interface_free);
+    for (int i = 0; i < count; i++) {
+        if (i < AGENT_INTERFACES_MAX) {
+            g_ptr_array_add(interfaces, copy_interface(list[i]));
+        }
+        virDomainInterfaceFree(list[i]);
+    }
+    free(list);
+    return interfaces;
+}
+
+bool hypervisor_ask_acpi_to_reboot(struct hypervisor *h, GError **error)
+{
+    return virDomainReboot(h->domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN) == 0 ||
            fail(error, "cannot reboot the guest");
+}
+
+bool hypervisor_ask_agent_to_reboot(struct hypervisor *h, GError **error)
+{
+    return virDomainReboot(h->domain, VIR_DOMAIN_REBOOT_GUEST_AGENT) == 0 ||
+           fail(error, "cannot ask the guest agent to reboot");
+}
+
+bool hypervisor_announce(struct hypervisor *h, GError **error)
+{
+    static const char command[] = "{\"execute\":\"announce-self\",\"arguments\":"
+                                  "{\"initial\":50,\"max\":550,\"rounds\":5,\"step\":100}}";
+    char *reply = NULL;
+    bool ok = virDomainQemuMonitorCommand(h->domain, command, &reply, 0) == 0;
+    free(reply);
+    return ok || fail(error, "cannot have the guest's network devices announce themselves");
 }
 
 bool hypervisor_reset(struct hypervisor *h, GError **error)
@@ -295,12 +455,68 @@ bool hypervisor_reset(struct hypervisor *h, GError **error)
     return virDomainReset(h->domain, 0) == 0 || fail(error, "cannot reset the guest");
 }
 
+GPtrArray *hypervisor_disks_with_errors(struct hypervisor *h, guint count)
+{
+    GPtrArray *targets = g_ptr_array_new_with_free_func(g_free);
+    g_autofree virDomainDiskError *errors = g_new0(virDomainDiskError, count + 1);
+    int found = virDomainGetDiskErrors(h->domain, errors, count, 0);
+    for (int i = 0; i < found; i++) {
+        g_ptr_array_add(targets, g_strdup(errors[i].disk));
+        free(errors[i].disk);
+    }
+    return targets;
+}
+
+static GVariant *parameter_value(const virTypedParameter *parameter)
+{
+    switch (parameter->type) {
+    case VIR_TYPED_PARAM_INT:
+        return g_variant_new_int32(parameter->value.i);
+    case VIR_TYPED_PARAM_UINT:
+        return g_variant_new_uint32(parameter->value.ui);
+    case VIR_TYPED_PARAM_LLONG:
+        return g_variant_new_int64(parameter->value.l);
+    case VIR_TYPED_PARAM_ULLONG:
+        return g_variant_new_uint64(parameter->value.ul);
+    case VIR_TYPED_PARAM_DOUBLE:
+        return g_variant_new_double(parameter->value.d);
+    case VIR_TYPED_PARAM_BOOLEAN:
+        return g_variant_new_boolean(parameter->value.b != 0);
+    default:
+        return g_variant_new_take_string(g_utf8_make_valid(parameter->value.s, -1));
+    }
+}
+
+GVariant *hypervisor_statistics(struct hypervisor *h, GError **error)
+{
+    virDomainPtr domains[] = {h->domain, NULL};
+    virDomainStatsRecordPtr *records = NULL;
+    if (virDomainListGetStats(domains, 0, &records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) < 0) {
+        fail(error, "cannot get the VM's statistics");
+        return NULL;
+    }
+    g_auto(GVariantDict) values = G_VARIANT_DICT_INIT(NULL);
+    for (int i = 0; records[0] != NULL && i < records[0]->nparams; i++) {
+        const virTypedParameter *parameter = &records[0]->params[i];
+        g_variant_dict_insert_value(&values, parameter->field, parameter_value(parameter));
+    }
+    virDomainStatsRecordListFree(records);
+    return g_variant_ref_sink(g_variant_dict_end(&values));
+}
+
+GVariant *hypervisor_xml(struct hypervisor *h, GError **error)
+{
+    char *xml = virDomainGetXMLDesc(h->domain, 0);
+    if (xml == NULL) {
+        fail(error, "cannot get the VM's XML");
+        return NULL;
+    }
+    GVariant *result = g_variant_ref_sink(g_variant_new_string(xml));
+    free(xml);
+    return result;
+}
+
 bool hypervisor_has_internal_error(struct hypervisor *h)
 {
-    char *reply = NULL;
-    bool internal_error =
-        virDomainQemuMonitorCommand(h->domain, "{\"execute\":\"query-status\"}", &reply, 0) == 0 &&
-        strstr(reply, "\"internal-error\"") != NULL;
-    free(reply);
-    return internal_error;
+    return ask_qemu(h) == HYPERVISOR_FOUND_CRASHED;
 }

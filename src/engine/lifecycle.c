@@ -7,17 +7,49 @@
 #include <sys/wait.h>
 
 static const char *const state_names[] = {
-    [LIFECYCLE_CREATING] = "creating",
-    [LIFECYCLE_ABORTING] = "aborting",
-    [LIFECYCLE_RUNNING] = "running",
-    [LIFECYCLE_PAUSED] = "paused",
-    [LIFECYCLE_STOPPING] = "stopping",
-    [LIFECYCLE_LEAVING] = "leaving",
-    [LIFECYCLE_TERMINATING] = "terminating",
-    [LIFECYCLE_KILLING] = "killing",
-    [LIFECYCLE_ENDED] = "ended",
+    [LIFECYCLE_CREATING] = "creating",   [LIFECYCLE_ABORTING] = "aborting",
+    [LIFECYCLE_PREPARING] = "preparing", [LIFECYCLE_RUNNING] = "running",
+    [LIFECYCLE_PAUSED] = "paused",       [LIFECYCLE_STOPPING] = "stopping",
+    [LIFECYCLE_LEAVING] = "leaving",     [LIFECYCLE_TERMINATING] = "terminating",
+    [LIFECYCLE_KILLING] = "killing",     [LIFECYCLE_ENDED] = "ended",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == LIFECYCLE_STATES);
+
+static const char *const event_names[] = {
+    [LIFECYCLE_MADE] = "made: QEMU is there, paused",
+    [LIFECYCLE_FAILED] = "failed: it could not be made",
+    [LIFECYCLE_CREATED] = "created: the hooks before the start have run",
+    [LIFECYCLE_HOOK_FAILED] = "a hook failed",
+    [LIFECYCLE_STOP] = "stop asked for",
+    [LIFECYCLE_FORCE] = "forced end asked for",
+    [LIFECYCLE_DEADLINE] = "deadline",
+    [LIFECYCLE_PAUSE] = "pause asked for",
+    [LIFECYCLE_RESUME] = "resume asked for",
+    [LIFECYCLE_REBOOT] = "reboot asked for",
+    [LIFECYCLE_RESET] = "reset asked for",
+    [LIFECYCLE_HALTED] = "disk I/O error: QEMU has paused the guest",
+    [LIFECYCLE_GUEST_LEAVES] = "the guest powered off or crashed",
+    [LIFECYCLE_ENGINE_BACK] = "the engine was lost, and this is the next",
+    [LIFECYCLE_FOUND_RUNNING] = "the next engine finds the guest running",
+    [LIFECYCLE_FOUND_PAUSED] = "the next engine finds it paused",
+    [LIFECYCLE_FOUND_HALTED] = "the next engine finds it paused by a disk I/O error",
+    [LIFECYCLE_QEMU_EXITED] = "QEMU exited",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(event_names) == LIFECYCLE_EVENTS);
+
+static const char *const action_names[] = {
+    "run the guest's CPUs",
+    "halt the guest's CPUs",
+    "ask the guest to power off, each second",
+    "deadline: stop-timeout after the stop",
+    "SIGTERM to QEMU, deadline: 0.5 s",
+    "SIGKILL to QEMU",
+    "ask the guest to reboot",
+    "reset",
+    "run the hooks before the start",
+    "read what is left of the console, and end",
+};
+G_STATIC_ASSERT(1 << (G_N_ELEMENTS(action_names) - 1) == LIFECYCLE_FINISH);
 
 /*
  * One line per event that means something: in this state, ON(event, next state, actions). A cell
@@ -32,57 +64,83 @@ G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == LIFECYCLE_STATES);
 /* clang-format off */
 static const struct lifecycle_step table[LIFECYCLE_STATES][LIFECYCLE_EVENTS] = {
     [LIFECYCLE_CREATING] = {
-        ON(CREATED, RUNNING, LIFECYCLE_RUN),
+        ON(MADE, PREPARING, LIFECYCLE_PREPARE),
         ON(FAILED, ENDED, LIFECYCLE_FINISH),
         ON(STOP, ABORTING, LIFECYCLE_TIMEOUT),
         /* The supervisor ends what there is of QEMU: nobody here knows it yet. */
         ON(FORCE, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_ABORTING] = {
-        ON(CREATED, TERMINATING, LIFECYCLE_TERM),
+        ON(MADE, TERMINATING, LIFECYCLE_TERM),
         ON(FAILED, ENDED, LIFECYCLE_FINISH),
         ON(FORCE, ENDED, LIFECYCLE_FINISH),
         ON(DEADLINE, ENDED, LIFECYCLE_FINISH),
     },
+    [LIFECYCLE_PREPARING] = {
+        ON(CREATED, RUNNING, LIFECYCLE_RUN),
+        ON(HOOK_FAILED, TERMINATING, LIFECYCLE_TERM),
+        ON(STOP, TERMINATING, LIFECYCLE_TERM),
+        ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(GUEST_LEAVES, LEAVING, 0),
+        ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
     [LIFECYCLE_RUNNING] = {
         ON(STOP, STOPPING, LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
         ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(HOOK_FAILED, TERMINATING, LIFECYCLE_TERM),
         ON(PAUSE, PAUSED, LIFECYCLE_SUSPEND),
         ON(HALTED, PAUSED, 0),
         ON(REBOOT, RUNNING, LIFECYCLE_ASK_REBOOT),
         ON(RESET, RUNNING, LIFECYCLE_DO_RESET),
         ON(GUEST_LEAVES, LEAVING, 0),
+        /* What was decided and not done: here, a resume. */
+        ON(FOUND_PAUSED, RUNNING, LIFECYCLE_RUN),
+        ON(FOUND_HALTED, PAUSED, 0),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_PAUSED] = {
         /* A paused guest hears no power button. */
         ON(STOP, STOPPING, LIFECYCLE_RUN | LIFECYCLE_ASK | LIFECYCLE_TIMEOUT),
         ON(FORCE, TERMINATING, LIFECYCLE_TERM),
+        ON(HOOK_FAILED, TERMINATING, LIFECYCLE_TERM),
         ON(RESUME, RUNNING, LIFECYCLE_RUN),
         ON(RESET, PAUSED, LIFECYCLE_DO_RESET),
         ON(GUEST_LEAVES, LEAVING, 0),
+        ON(FOUND_RUNNING, PAUSED, LIFECYCLE_SUSPEND),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_STOPPING] = {
         ON(STOP, TERMINATING, LIFECYCLE_TERM),
         ON(FORCE, TERMINATING, LIFECYCLE_TERM),
         ON(DEADLINE, TERMINATING, LIFECYCLE_TERM),
+        /* A full disk has halted it, and there is room again. */
+        ON(RESUME, STOPPING, LIFECYCLE_RUN),
         ON(GUEST_LEAVES, LEAVING, 0),
+        ON(ENGINE_BACK, STOPPING, LIFECYCLE_TIMEOUT),
+        ON(FOUND_RUNNING, STOPPING, LIFECYCLE_ASK),
+        ON(FOUND_PAUSED, STOPPING, LIFECYCLE_RUN | LIFECYCLE_ASK),
+        ON(FOUND_HALTED, STOPPING, LIFECYCLE_RUN | LIFECYCLE_ASK),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_LEAVING] = {
         /* Usually over in milliseconds; but QEMU may hang in a flush to a dead disk. */
         ON(STOP, LEAVING, LIFECYCLE_TIMEOUT),
+        ON(ENGINE_BACK, LEAVING, LIFECYCLE_TIMEOUT),
         ON(FORCE, TERMINATING, LIFECYCLE_TERM),
         ON(DEADLINE, TERMINATING, LIFECYCLE_TERM),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_TERMINATING] = {
         ON(DEADLINE, KILLING, LIFECYCLE_KILL),
+        ON(ENGINE_BACK, TERMINATING, LIFECYCLE_TERM),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_KILLING] = {
+        ON(ENGINE_BACK, KILLING, LIFECYCLE_KILL),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
+    },
+    [LIFECYCLE_ENDED] = {
+        ON(ENGINE_BACK, ENDED, LIFECYCLE_FINISH),
     },
 };
 /* clang-format on */
@@ -97,6 +155,41 @@ struct lifecycle_step lifecycle_step(enum lifecycle_state state, enum lifecycle_
 const char *lifecycle_state_name(enum lifecycle_state state)
 {
     return state_names[state];
+}
+
+const char *lifecycle_event_name(enum lifecycle_event event)
+{
+    return event_names[event];
+}
+
+static void describe_actions(GString *text, unsigned actions)
+{
+    const char *separator = "";
+    for (gsize i = 0; i < G_N_ELEMENTS(action_names); i++) {
+        if (actions & 1U << i) {
+            g_string_append_printf(text, "%s%s", separator, action_names[i]);
+            separator = "; ";
+        }
+    }
+}
+
+char *lifecycle_describe(void)
+{
+    GString *text = g_string_new("| in state | event | next state | and the engine's work |\n"
+                                 "|---|---|---|---|\n");
+    for (int state = 0; state < LIFECYCLE_STATES; state++) {
+        for (int event = 0; event < LIFECYCLE_EVENTS; event++) {
+            struct lifecycle_step step = lifecycle_step(state, event);
+            if (table[state][event].next == 0) {
+                continue; /* nothing happens */
+            }
+            g_string_append_printf(text, "| %s | %s | %s | ", state_names[state],
+                                   event_names[event], state_names[step.next]);
+            describe_actions(text, step.actions);
+            g_string_append(text, " |\n");
+        }
+    }
+    return g_string_free(text, FALSE);
 }
 
 enum { CRASHED = 128 + SIGABRT, KILLED = 128 + SIGKILL };
@@ -154,7 +247,7 @@ static int outcome_of_exit(const struct lifecycle_facts *facts, char **message)
     return 0;
 }
 
-int lifecycle_outcome(const struct lifecycle_facts *facts, char **message)
+static int outcome_without_report(const struct lifecycle_facts *facts, char **message)
 {
     if (facts->guest_crashed) {
         *message = g_strdup("the guest crashed; its last words are on the console");
@@ -168,4 +261,22 @@ int lifecycle_outcome(const struct lifecycle_facts *facts, char **message)
         return outcome_of_force(facts, message);
     }
     return outcome_of_exit(facts, message);
+}
+
+int lifecycle_outcome(const struct lifecycle_facts *facts, char **message)
+{
+    int status = outcome_without_report(facts, message);
+    if (facts->helper_lost && (status == 0 || status == KILLED) && !facts->force_asked) {
+        g_free(*message);
+        *message = g_strdup("the guest was stopped, since a program that serves one of its devices "
+                            "has ended");
+        return ERROR_UNAVAILABLE;
+    }
+    if (status != 0 || !facts->guest_ran || !facts->guest_reported) {
+        return status;
+    }
+    g_free(*message);
+    *message =
+        g_strdup_printf("the guest powered off and reported exit status %d", facts->guest_status);
+    return facts->guest_status;
 }

@@ -11,8 +11,9 @@
 enum lifecycle_state {
     LIFECYCLE_CREATING,    /* libvirt makes the VM; the guest has not run yet */
     LIFECYCLE_ABORTING,    /* the same, and it is to end as soon as it is there */
-    LIFECYCLE_RUNNING,     /* */
-    LIFECYCLE_PAUSED,      /* by request */
+    LIFECYCLE_PREPARING,   /* it is there, and hooks run before the guest does */
+    LIFECYCLE_RUNNING,     /* the guest is left to itself */
+    LIFECYCLE_PAUSED,      /* by request, or since a disk is full */
     LIFECYCLE_STOPPING,    /* the guest has been asked to power off */
     LIFECYCLE_LEAVING,     /* it has, or it crashed: QEMU is about to exit by itself */
     LIFECYCLE_TERMINATING, /* QEMU got SIGTERM from us */
@@ -22,18 +23,24 @@ enum lifecycle_state {
 };
 
 enum lifecycle_event {
-    LIFECYCLE_CREATED,      /* the VM is there, paused */
-    LIFECYCLE_FAILED,       /* it could not be made */
-    LIFECYCLE_STOP,         /* graceful end asked for */
-    LIFECYCLE_FORCE,        /* end at once asked for */
-    LIFECYCLE_DEADLINE,     /* the time of the present rung is over */
-    LIFECYCLE_PAUSE,        /* asked for */
-    LIFECYCLE_RESUME,       /* asked for */
-    LIFECYCLE_REBOOT,       /* asked for */
-    LIFECYCLE_RESET,        /* asked for */
-    LIFECYCLE_HALTED,       /* QEMU has paused the guest: a disk is full */
-    LIFECYCLE_GUEST_LEAVES, /* the guest powered off or crashed */
-    LIFECYCLE_QEMU_EXITED,  /* */
+    LIFECYCLE_MADE,          /* the VM is there, paused */
+    LIFECYCLE_FAILED,        /* it could not be made */
+    LIFECYCLE_CREATED,       /* what there is to do before the guest runs is done */
+    LIFECYCLE_HOOK_FAILED,   /* one before it runs, or one for when it does */
+    LIFECYCLE_STOP,          /* graceful end asked for */
+    LIFECYCLE_FORCE,         /* end at once asked for */
+    LIFECYCLE_DEADLINE,      /* the time of the present rung is over */
+    LIFECYCLE_PAUSE,         /* asked for */
+    LIFECYCLE_RESUME,        /* asked for */
+    LIFECYCLE_REBOOT,        /* asked for */
+    LIFECYCLE_RESET,         /* asked for */
+    LIFECYCLE_HALTED,        /* QEMU has paused the guest: a disk is full */
+    LIFECYCLE_GUEST_LEAVES,  /* the guest powered off or crashed */
+    LIFECYCLE_ENGINE_BACK,   /* the engine died, and this is the next */
+    LIFECYCLE_FOUND_RUNNING, /* which has heard from libvirt that the guest runs, */
+    LIFECYCLE_FOUND_PAUSED,  /* is paused, */
+    LIFECYCLE_FOUND_HALTED,  /* or is paused since a disk is full */
+    LIFECYCLE_QEMU_EXITED,   /* */
     LIFECYCLE_EVENTS,
 };
 
@@ -47,7 +54,8 @@ enum lifecycle_action {
     LIFECYCLE_KILL = 1 << 5,       /* SIGKILL to QEMU */
     LIFECYCLE_ASK_REBOOT = 1 << 6, /* */
     LIFECYCLE_DO_RESET = 1 << 7,   /* */
-    LIFECYCLE_FINISH = 1 << 8,     /* there is nothing more to wait for */
+    LIFECYCLE_PREPARE = 1 << 8,    /* run the hooks that come before the guest */
+    LIFECYCLE_FINISH = 1 << 9,     /* there is nothing more to wait for */
 };
 
 struct lifecycle_step {
@@ -58,6 +66,10 @@ struct lifecycle_step {
 struct lifecycle_step lifecycle_step(enum lifecycle_state state, enum lifecycle_event event);
 
 const char *lifecycle_state_name(enum lifecycle_state state);
+const char *lifecycle_event_name(enum lifecycle_event event);
+
+/* The table as people read it (docs/lifecycle.md): Markdown. The caller owns it. */
+char *lifecycle_describe(void);
 
 /* All that is known at the end. */
 struct lifecycle_facts {
@@ -69,9 +81,12 @@ struct lifecycle_facts {
     bool force_asked;
     bool sent_term; /* the rungs that were climbed */
     bool sent_kill;
-    bool oom_killed;   /* the OOM killer has struck in the meantime */
-    bool status_known; /* of QEMU */
-    int qemu_status;   /* as of waitpid(2) */
+    bool helper_lost;    /* a program beside QEMU that the guest cannot do without */
+    bool oom_killed;     /* the OOM killer has struck in the meantime */
+    bool status_known;   /* of QEMU */
+    int qemu_status;     /* as of waitpid(2) */
+    bool guest_reported; /* a status of its own: */
+    int guest_status;
 };
 
 /* The exit status that the facts mean (README, "Exit statuses"). @message becomes a sentence

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/root.h"
+#include "src/engine/capabilities.h"
+#include "src/engine/qemu_process.h"
 #include "src/host/instance.h"
 #include "src/util/error.h"
 
@@ -7,9 +9,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,8 +24,17 @@
 
 static const char *const directories[] = {"cache", "disks", "etc", "lib", "log", "run"};
 
+/* Where a private directory can be when ROOT_DEFAULT cannot be written. */
+static const char *const private_parents[] = {"/run", "/tmp", "/dev/shm", "/var/tmp"};
+#define PRIVATE_PREFIX "ocivirt-"
+
+/* With less than that, bytes, a start that fails has failed for it: it writes some 200 KiB, and
+ * what it had written is removed again. */
+#define LEAST_ROOM (256 * 1024)
+
 /* What goes with the VM. */
 static const char *const swept[] = {"etc", "lib", "run"};
+#define CONTROL_SOCKET "control.sock"
 
 char *root_file(const struct root *root, const char *name)
 {
@@ -42,14 +56,117 @@ static bool is_usable(const char *path)
 /* A name that nobody can have guessed and put there before us. */
 static char *private_path(void)
 {
-    static const char *const parents[] = {"/run", "/tmp", "/dev/shm", "/var/tmp"};
-    for (gsize i = 0; i < G_N_ELEMENTS(parents); i++) {
-        if (g_access(parents[i], W_OK | X_OK) == 0) {
-            return g_strdup_printf("%s/ocivirt-%08x%08x", parents[i], g_random_int(),
-                                   g_random_int());
+    for (gsize i = 0; i < G_N_ELEMENTS(private_parents); i++) {
+        if (g_access(private_parents[i], W_OK | X_OK) == 0) {
+            return g_strdup_printf("%s/" PRIVATE_PREFIX "%08x%08x", private_parents[i],
+                                   g_random_int(), g_random_int());
         }
     }
     return NULL;
+}
+
+static bool is_private_name(const char *name)
+{
+    return g_str_has_prefix(name, PRIVATE_PREFIX) &&
+           strlen(name) == strlen(PRIVATE_PREFIX) + 2 * 8 &&
+           strspn(name + strlen(PRIVATE_PREFIX), "0123456789abcdef") == 2 * 8;
+}
+
+/* Others can make a directory, or a link to one, in /tmp, but none that is ours. */
+static bool has_instance(const char *path, uid_t owner, uid_t other)
+{
+    struct stat directory, file;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool ok = fd >= 0 && fstat(fd, &directory) == 0 &&
+              (directory.st_uid == owner || directory.st_uid == other) &&
+              fstatat(fd, "instance.json", &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+              S_ISREG(file.st_mode);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+static bool is_own_with_instance(const char *path)
+{
+    return has_instance(path, geteuid(), geteuid());
+}
+
+static void find_private(const char *parent, GPtrArray *found)
+{
+    g_autoptr(GDir) dir = g_dir_open(parent, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(parent, name, NULL);
+        if (is_private_name(name) && is_own_with_instance(path)) {
+            g_ptr_array_add(found, g_steal_pointer(&path));
+        }
+    }
+}
+
+GPtrArray *root_find(void)
+{
+    GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+    /* An image's is the user's that the image is made for, and root can be told to use it. */
+    struct stat status = {.st_uid = geteuid()};
+    bool is_root = geteuid() == 0 && lstat(ROOT_DEFAULT, &status) == 0;
+    if (has_instance(ROOT_DEFAULT, geteuid(), is_root ? status.st_uid : geteuid())) {
+        g_ptr_array_add(found, g_strdup(ROOT_DEFAULT));
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(private_parents); i++) {
+        find_private(private_parents[i], found);
+    }
+    return found;
+}
+
+bool root_is_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return locked;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void)status;
+    (void)type;
+    (void)ftw;
+    remove(path); /* as much as can be: the next start sweeps again */
+    return 0;
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* Nobody has it locked, and the QEMU that ran there is gone. */
+static bool is_dead(const char *path)
+{
+    g_autofree char *file = g_build_filename(path, "instance.json", NULL);
+    struct instance instance;
+    bool dead =
+        instance_read(&instance, file) && !instance_qemu_alive(&instance) && !root_is_locked(path);
+    instance_finish(&instance);
+    return dead;
+}
+
+/* What a run that was killed has left there would stay until the next boot, overlays included. */
+static void remove_dead_private(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(private_parents); i++) {
+        g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+        find_private(private_parents[i], found);
+        for (guint k = 0; k < found->len; k++) {
+            const char *path = g_ptr_array_index(found, k);
+            if (is_dead(path)) {
+                remove_tree(path);
+            }
+        }
+    }
 }
 
 bool root_choose(struct root *root, const char *wanted, GError **error)
@@ -132,7 +249,9 @@ static bool check_owner(const struct root *root, GError **error)
         error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot look at %s", root->path);
         return false;
     }
-    if (status.st_uid == geteuid() || (geteuid() == 0 && !(status.st_mode & 022))) {
+    /* An image's default is its own user's, and it can be run as root. */
+    bool is_image_default = g_str_equal(root->path, ROOT_DEFAULT) && !(status.st_mode & 022);
+    if (status.st_uid == geteuid() || (geteuid() == 0 && is_image_default)) {
         return true;
     }
     g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
@@ -160,42 +279,28 @@ static bool check_folder(const struct root *root, const char *path, GError **err
 }
 
 /* A QEMU whose ocivirt is gone, and which still runs: not ours to start a second one beside. */
-static bool check_no_vm(const struct root *root, GError **error)
+static bool check_no_vm(const struct root *root, struct instance *survivor, GError **error)
 {
     g_autofree char *file = root_file(root, "instance.json");
     struct instance earlier;
     bool alive = instance_read(&earlier, file) && instance_qemu_alive(&earlier);
+    if (alive && survivor != NULL) {
+        *survivor = earlier;
+        return true;
+    }
     if (alive) {
         g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
                     "the VM %s of an ocivirt that is gone still runs in %s (QEMU has pid %d); stop "
                     "it with: kill %d",
                     earlier.id, root->path, earlier.qemu, earlier.qemu);
     }
+    for (gsize i = 0; !alive && earlier.boot_id != NULL && instance_is_ours(&earlier) &&
+                      i < INSTANCE_HELPERS_MAX;
+         i++) {
+        qemu_process_end(earlier.helpers[i].pid, earlier.helpers[i].started);
+    }
     instance_finish(&earlier);
     return !alive;
-}
-
-/* A cache that was primed at image build serves a root elsewhere too. */
-static void copy_primed_cache(const struct root *root)
-{
-    g_autofree char *to = root_file(root, "cache/qemu/capabilities");
-    const char *from = ROOT_DEFAULT "/cache/qemu/capabilities";
-    GDir *dir = g_dir_open(from, 0, NULL);
-    if (dir == NULL || g_mkdir_with_parents(to, 0700) < 0) {
-        g_clear_pointer(&dir, g_dir_close);
-        return;
-    }
-    const char *name;
-    while ((name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *source = g_build_filename(from, name, NULL);
-        g_autofree char *target = g_build_filename(to, name, NULL);
-        g_autofree char *text = NULL;
-        gsize length;
-        if (g_file_get_contents(source, &text, &length, NULL)) {
-            g_file_set_contents(target, text, length, NULL);
-        }
-    }
-    g_dir_close(dir);
 }
 
 /* What may lie in a root directory; everything else is a sign that it is something else. */
@@ -249,10 +354,10 @@ static bool take(const struct root *root)
 }
 
 /* On failure the lock is given back, so that root_finish() sweeps nothing that is not ours. */
-static bool claim(struct root *root, GError **error)
+static bool claim(struct root *root, struct instance *survivor, GError **error)
 {
     bool ok = lock(root, error) && check_owner(root, error) && check_contents(root, error) &&
-              check_no_vm(root, error);
+              check_no_vm(root, survivor, error);
     if (ok && !take(root)) {
         error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot make %s private", root->path);
         ok = false;
@@ -264,9 +369,15 @@ static bool claim(struct root *root, GError **error)
     return ok;
 }
 
-bool root_open(struct root *root, GError **error)
+bool root_open(struct root *root, struct instance *survivor, GError **error)
 {
     bool created;
+    if (survivor != NULL) {
+        *survivor = (struct instance){0};
+    }
+    if (root->temporary) {
+        remove_dead_private();
+    }
     if (!make_directory(root->path, &created, error)) {
         return false;
     }
@@ -274,10 +385,25 @@ bool root_open(struct root *root, GError **error)
         g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s is there already", root->path);
         return false;
     }
-    if (!claim(root, error)) {
-        return false;
+    return claim(root, survivor, error) &&
+           ((survivor != NULL && survivor->qemu > 0) || root_renew(root, error));
+}
+
+/* Not the control socket: it is the supervisor's, and outlives engines. */
+static void sweep_vm(const struct root *root)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(swept); i++) {
+        g_autofree char *path = root_file(root, swept[i]);
+        remove_tree(path);
     }
-    root_sweep(root);
+    g_autofree char *file = root_file(root, "instance.json");
+    g_unlink(file);
+}
+
+bool root_renew(const struct root *root, GError **error)
+{
+    bool created;
+    sweep_vm(root);
     for (gsize i = 0; i < G_N_ELEMENTS(directories); i++) {
         g_autofree char *path = root_file(root, directories[i]);
         if (!make_directory(path, &created, error) || !check_folder(root, path, error)) {
@@ -285,7 +411,8 @@ bool root_open(struct root *root, GError **error)
         }
     }
     if (root->temporary) {
-        copy_primed_cache(root);
+        /* What was primed at image build serves a root elsewhere too. */
+        capabilities_copy(ROOT_DEFAULT, root->path);
     }
     return true;
 }
@@ -293,21 +420,35 @@ bool root_open(struct root *root, GError **error)
 /* Each line is one that the embedded driver does not work without in a container. */
 static const char qemu_conf[] =
     "# Generated at each start; changes are lost.\n"
-    "cgroup_controllers = []\n"    /* a container's cgroup is its engine's */
-    "namespaces = []\n"            /* no private /dev: the container's is private */
-    "security_driver = \"none\"\n" /* the container is the sandbox ... */
-    "seccomp_sandbox = 1\n"        /* ... and QEMU's own is another */
-    "dynamic_ownership = 0\n"      /* no chown: QEMU runs as we do */
-    "remember_owner = 0\n"         /* no xattrs */
-    "max_core = 0\n" /* libvirt would raise the limit, which sudo has lowered for good */
+    "cgroup_controllers = []\n"   /* a container's cgroup is its engine's */
+    "namespaces = []\n"           /* no private /dev: the container's is private */
+    "seccomp_sandbox = 1\n"       /* QEMU's own, beneath the container and our filter */
+    "dynamic_ownership = 0\n"     /* no chown: QEMU runs as we do */
+    "remember_owner = 0\n"        /* no xattrs */
     "stdio_handler = \"file\"\n"; /* no virtlogd */
 
-bool root_write_qemu_conf(const struct root *root, GError **error)
+/*
+ * libvirt sets QEMU's limit on core files, hard as soft. Asked for the hard limit that is there it
+ * raises nothing, which sudo may have lowered for good, and lowers nothing, which the launcher
+ * could not raise again; the launcher then sets it.
+ */
+static char *core_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max == RLIM_INFINITY) {
+        return g_strdup("max_core = \"unlimited\"\n");
+    }
+    return g_strdup_printf("max_core = %ju\n", (uintmax_t)limit.rlim_max);
+}
+
+bool root_write_qemu_conf(const struct root *root, const char *security_model, GError **error)
 {
     g_autofree char *path = root_file(root, "etc/qemu.conf");
     /* As root libvirt would change to its compile-time user; as a plain user it must not try. */
-    g_autofree char *text =
-        g_strconcat(qemu_conf, geteuid() == 0 ? "user = \"root\"\ngroup = \"root\"\n" : "", NULL);
+    g_autofree char *core = core_limit();
+    g_autofree char *text = g_strconcat(
+        qemu_conf, core, geteuid() == 0 ? "user = \"root\"\ngroup = \"root\"\n" : "",
+        "security_driver = \"", security_model != NULL ? security_model : "none", "\"\n", NULL);
     g_autoptr(GError) local = NULL;
     if (!g_file_set_contents(path, text, -1, &local)) {
         g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "cannot write %s: %s", path,
@@ -315,6 +456,24 @@ bool root_write_qemu_conf(const struct root *root, GError **error)
         return false;
     }
     return true;
+}
+
+void root_explain(const struct root *root, GError **error)
+{
+    struct statvfs room;
+    if (error == NULL || !g_error_matches(*error, ERROR_DOMAIN, ERROR_INTERNAL) ||
+        statvfs(root->path, &room) < 0) {
+        return;
+    }
+    guint64 left = (guint64)room.f_bavail * room.f_frsize;
+    if (left < LEAST_ROOM) {
+        g_autofree char *why = g_strdup((*error)->message);
+        g_clear_error(error);
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "there is no space left: %s has %" G_GUINT64_FORMAT
+                    " KiB; make room there, or name another root directory with --root (%s)",
+                    root->path, left / 1024, g_strstrip(why));
+    }
 }
 
 void root_export_environment(const struct root *root)
@@ -335,28 +494,19 @@ void root_export_environment(const struct root *root)
     g_setenv("LIBVIRT_LOG_OUTPUTS", log, FALSE);
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    remove(path); /* as much as can be: the next start sweeps again */
-    return 0;
-}
-
-static void remove_tree(const char *path)
-{
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
 void root_sweep(const struct root *root)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(swept); i++) {
-        g_autofree char *path = root_file(root, swept[i]);
-        remove_tree(path);
+    g_autofree char *socket = root_file(root, CONTROL_SOCKET);
+    sweep_vm(root);
+    g_unlink(socket);
+}
+
+void root_abandon(struct root *root)
+{
+    if (root->lock >= 0) {
+        close(root->lock);
+        root->lock = -1;
     }
-    g_autofree char *file = root_file(root, "instance.json");
-    g_unlink(file);
 }
 
 void root_finish(struct root *root)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/host/limits.h"
+#include "src/host/topology.h"
 
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,12 +128,8 @@ static guint64 quota_cpus(void)
 
 static unsigned affine_cpus(void)
 {
-    /* cpu_set_t ends at 1024, Linux at 8192. */
-    gsize size = CPU_ALLOC_SIZE(8192);
-    cpu_set_t *set = CPU_ALLOC(8192);
-    unsigned count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
-    CPU_FREE(set);
-    return count;
+    struct cpulist cpus;
+    return topology_allowed_cpus(&cpus) ? cpulist_count(&cpus) : 1;
 }
 
 unsigned limits_cpus(void)

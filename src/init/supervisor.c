@@ -25,9 +25,13 @@
  * libvirt waits out its kill timeout on each zombie: 40 s for one start. That is this process: as
  * PID 1 orphans come here by themselves, elsewhere PR_SET_CHILD_SUBREAPER sends them.
  *
- * All signals are blocked and read from a signalfd, in one loop that ends when the engine has
- * ended. Afterwards everything that is still there is a leftover: SIGTERM (on which QEMU flushes
- * its disks), and SIGKILL when that did not help. Children cannot be mistaken for other processes:
+ * All signals are blocked and read from a signalfd, in one loop that ends when an engine has ended
+ * with an exit status. An engine that dies of a signal, or leaves PINGS_MISSED pings without an
+ * answer and is killed for that, is followed by another one, forked from here like the first. Both
+ * ends of the link stay open here, so what one engine has not read is there for the next.
+ *
+ * Afterwards everything that is still there is a leftover: SIGTERM (on which QEMU flushes its
+ * disks), and SIGKILL when that did not help. Children cannot be mistaken for other processes:
  * their pids are not used again before they are reaped here.
  */
 
@@ -36,16 +40,47 @@
 /* Who has not gone so long after SIGKILL hangs in the kernel, or cannot be found. */
 #define LEFTOVER_GIVE_UP_MS 5000
 
+#define PING_EVERY_MS 1000
+/* Counted, not timed: a container that was frozen, and its clock not, is no engine that hangs. */
+#define PINGS_MISSED 5
+
+/* Engines that die so often in so short a time die of the VM, or of what it runs on. */
+#define LOSSES_MOST 5
+#define LOSSES_WITHIN_MS 60000
+#define BACKOFF_FIRST_MS 100 /* doubled each time; the first new engine comes at once */
+
+/* Reaped, and not yet told to an engine whose link is full. */
+#define UNTOLD_MOST 64
+
 struct supervisor {
-    pid_t engine;
-    int link; /* -1: closed */
+    const struct supervisor_config *config;
+    struct supervisor_report *report;
+    pid_t engine;    /* 0: there is none */
+    int link;        /* our end */
+    int engine_link; /* the engines' */
+    int kept;
     int signals;
     bool engine_gone;
-    int engine_status;   /* as of waitpid(2) */
+    int engine_status; /* as of waitpid(2) */
+    bool hung;
+    bool pinged; /* and not answered yet */
+    int missed;
+    long long next_ping; /* ms, as now_ms() */
+    long long restart_at;
+    long long losses[LOSSES_MOST]; /* when; the oldest is overwritten */
+    struct link_message untold[UNTOLD_MOST];
+    int untold_count;
     bool ignores_hangup; /* as nohup(1) leaves it */
     bool has_terminal;
     struct termios terminal;
 };
+
+static long long now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
 
 /* All but those that tell of a fault of our own, or that cannot be blocked. */
 static void handled_signals(sigset_t *set)
@@ -80,40 +115,115 @@ static void unblock_own_signals(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static bool start_engine(struct supervisor *s, supervisor_child *child, void *data)
+static bool start_engine(struct supervisor *s, int lost_signal)
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+    const struct supervisor_start start = {
+        .link = s->engine_link,
+        .kept = s->kept,
+        .lost_signal = lost_signal,
+        .lost_hung = s->hung,
+    };
+    pid_t pid = fork();
+    if (pid < 0) {
         return false;
     }
-    s->engine = fork();
-    if (s->engine < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return false;
-    }
-    if (s->engine == 0) {
-        close(ends[0]);
+    if (pid == 0) {
+        close(s->link);
         close(s->signals);
         prctl(PR_SET_NAME, "ocivirt-engine");
         unblock_own_signals();
         /* Not exit(): nothing that the parent registered is the child's to run. */
-        _exit(child(ends[1], data));
+        _exit(s->config->run(&start, s->config->data));
     }
-    close(ends[1]);
-    s->link = ends[0];
+    s->engine = pid;
+    s->engine_gone = s->hung = s->pinged = false;
+    s->missed = 0;
+    s->next_ping = now_ms() + PING_EVERY_MS;
     return true;
 }
 
-static void tell_engine(struct supervisor *s, struct link_message message)
+/* --- the link --- */
+
+/* False: the engine does not read, and its socket is full. */
+static bool tell_engine(struct supervisor *s, struct link_message message)
 {
-    /* An engine that does not read has its socket full; waiting for it would stop the reaping. */
-    if (s->link >= 0 && send(s->link, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-        errno == EPIPE) {
-        close(s->link);
-        s->link = -1;
+    return s->link < 0 ||
+           send(s->link, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* What has ended must not be lost, or nobody would know QEMU's status. */
+static void tell_exit(struct supervisor *s, pid_t pid, int status)
+{
+    struct link_message message = {LINK_EXITED, pid, status};
+    if ((s->untold_count > 0 || !tell_engine(s, message)) && s->untold_count < UNTOLD_MOST) {
+        s->untold[s->untold_count++] = message;
     }
 }
+
+static void tell_untold(struct supervisor *s)
+{
+    int told = 0;
+    while (told < s->untold_count && tell_engine(s, s->untold[told])) {
+        told++;
+    }
+    s->untold_count -= told;
+    memmove(s->untold, s->untold + told, s->untold_count * sizeof(s->untold[0]));
+}
+
+static int received_descriptor(struct msghdr *header)
+{
+    int fd = -1;
+    struct cmsghdr *control = CMSG_FIRSTHDR(header);
+    if (control != NULL && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS &&
+        control->cmsg_len == CMSG_LEN(sizeof(fd))) {
+        memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+    }
+    return fd;
+}
+
+static void hear_engine(struct supervisor *s)
+{
+    struct link_message message;
+    struct iovec bytes = {&message, sizeof(message)};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr header = {.msg_iov = &bytes,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+    if (recvmsg(s->link, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(message)) {
+        return;
+    }
+    int fd = received_descriptor(&header);
+    if (message.kind == LINK_PONG) {
+        s->pinged = false;
+        s->missed = 0;
+    }
+    if (message.kind == LINK_KEEP && fd >= 0) {
+        if (s->kept >= 0) {
+            close(s->kept);
+        }
+        s->kept = fd;
+    } else if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void look_after_engine(struct supervisor *s)
+{
+    s->next_ping = now_ms() + PING_EVERY_MS;
+    s->missed += s->pinged;
+    if (s->missed >= PINGS_MISSED) {
+        s->hung = true;
+        kill(s->engine, SIGKILL);
+    } else if (!s->pinged) {
+        s->pinged = tell_engine(s, (struct link_message){LINK_PING, 0, 0});
+    }
+}
+
+/* --- what has ended --- */
 
 /* Returns whether there are children left. */
 static bool reap(struct supervisor *s)
@@ -128,10 +238,11 @@ static bool reap(struct supervisor *s)
             return errno != ECHILD;
         }
         if (pid == s->engine) {
+            s->engine = 0;
             s->engine_gone = true;
             s->engine_status = status;
         } else {
-            tell_engine(s, (struct link_message){LINK_EXITED, pid, status});
+            tell_exit(s, pid, status);
         }
     }
 }
@@ -144,15 +255,25 @@ static void handle_signal(struct supervisor *s, const struct signalfd_siginfo *i
     }
 }
 
-/* Signals are merged while they wait, SIGCHLD more than others: each wake-up reaps all there is. */
-static void run_until_engine_gone(struct supervisor *s)
+/* Waits for a signal, or a word from the engine, at most @ms; -1: for ever. */
+static void wait_and_handle(struct supervisor *s, int ms)
 {
-    while (!s->engine_gone) {
-        struct signalfd_siginfo info;
-        if (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
-            handle_signal(s, &info);
-        }
-        reap(s);
+    struct pollfd wakes[] = {
+        {.fd = s->signals, .events = POLLIN},
+        {.fd = s->link, .events = POLLIN | (s->untold_count > 0 ? POLLOUT : 0)},
+    };
+    if (poll(wakes, 2, ms) <= 0) {
+        return;
+    }
+    struct signalfd_siginfo info;
+    if ((wakes[0].revents & POLLIN) && read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        handle_signal(s, &info);
+    }
+    if (wakes[1].revents & POLLIN) {
+        hear_engine(s);
+    }
+    if (wakes[1].revents & POLLOUT) {
+        tell_untold(s);
     }
 }
 
@@ -170,6 +291,12 @@ static int signal_children(int signal)
         /* A kernel without that file; as PID 1 "all" is the same thing. */
         return getpid() == 1 && kill(-1, signal) == 0 ? 1 : 0;
     }
+    if (length == sizeof(list) - 1) {
+        while (length > 0 && list[length - 1] != ' ') {
+            length--; /* of the last number there may be more; its turn comes when others have ended
+                       */
+        }
+    }
     list[length] = '\0';
     int count = 0;
     for (char *end, *p = list;; p = end) {
@@ -181,68 +308,126 @@ static int signal_children(int signal)
     }
 }
 
-static long long now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 /* Ends whatever the engine has left. Children of leftovers become ours as those end. */
 static int end_leftovers(struct supervisor *s)
 {
     if (!reap(s)) {
         return 0;
     }
-    int leftovers = signal_children(SIGTERM);
+    int leftovers = 0;
     long long deadline = now_ms() + LEFTOVER_GRACE_MS;
     while (reap(s)) {
         long long left = deadline - now_ms();
         if (left <= -LEFTOVER_GIVE_UP_MS) {
+            s->report->survivors = true;
             break;
         }
-        if (left <= 0) {
-            signal_children(SIGKILL);
-        }
-        struct pollfd wake = {.fd = s->signals, .events = POLLIN};
-        if (poll(&wake, 1, left > 0 ? (int)left : 50) > 0) {
-            struct signalfd_siginfo info;
-            (void)!read(s->signals, &info, sizeof(info));
-        }
+        /* Each time: what a leftover leaves behind comes to us when that ends. */
+        int count = signal_children(left > 0 ? SIGTERM : SIGKILL);
+        leftovers = count > leftovers ? count : leftovers;
+        wait_and_handle(s, left > 0 ? (int)left : 50);
     }
     return leftovers;
+}
+
+/* --- one engine after the other --- */
+
+/* Notes the loss of an engine; false: there were too many. */
+static bool may_start_again(struct supervisor *s)
+{
+    long long now = now_ms();
+    int recent = 1;
+    for (int i = 0; i < LOSSES_MOST; i++) {
+        recent += s->losses[i] != 0 && now - s->losses[i] < LOSSES_WITHIN_MS;
+    }
+    s->losses[s->report->engines_lost++ % LOSSES_MOST] = now;
+    s->restart_at = recent > 1 ? now + (BACKOFF_FIRST_MS << (recent - 2)) : now;
+    return recent < LOSSES_MOST;
+}
+
+/* False: there will be no other one. */
+static bool replace_engine(struct supervisor *s)
+{
+    s->engine_gone = false;
+    s->report->engine_signal = WTERMSIG(s->engine_status);
+    if (s->config->can_take_over == NULL || !may_start_again(s)) {
+        return false;
+    }
+    if (!s->config->can_take_over(s->config->data)) {
+        end_leftovers(s);
+    }
+    return true;
+}
+
+/* Signals are merged while they wait, SIGCHLD more than others: each wake-up reaps all there is. */
+static bool run_engines(struct supervisor *s)
+{
+    for (;;) {
+        long long now = now_ms();
+        if (s->engine == 0 && now >= s->restart_at && !start_engine(s, s->report->engine_signal) &&
+            !may_start_again(s)) {
+            return false;
+        }
+        if (s->engine != 0 && now >= s->next_ping) {
+            look_after_engine(s);
+        }
+        long long next = s->engine != 0 ? s->next_ping : s->restart_at;
+        wait_and_handle(s, next > now ? (int)(next - now) : 0);
+        reap(s);
+        if (s->engine_gone && WIFEXITED(s->engine_status)) {
+            return true;
+        }
+        if (s->engine_gone && !replace_engine(s)) {
+            return false;
+        }
+    }
 }
 
 static bool init(struct supervisor *s)
 {
     sigset_t set;
     struct sigaction hangup;
+    int ends[2];
     handled_signals(&set);
     s->ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     s->has_terminal = tcgetattr(STDIN_FILENO, &s->terminal) == 0;
-    s->signals = signalfd(-1, &set, SFD_CLOEXEC);
-    return s->signals >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        return false;
+    }
+    s->link = ends[0];
+    s->engine_link = ends[1];
+    return true;
 }
 
-int supervisor_run(supervisor_child *child, void *data, struct supervisor_report *report)
+static void finish(struct supervisor *s)
 {
-    struct supervisor s = {.link = -1};
+    close(s->link);
+    close(s->engine_link);
+    s->link = -1; /* there is nobody to tell */
+    s->untold_count = 0;
+    s->report->leftovers = end_leftovers(s);
+    if (s->kept >= 0) {
+        close(s->kept);
+    }
+    close(s->signals);
+    if (s->has_terminal && tcgetpgrp(STDIN_FILENO) == getpgrp()) {
+        /* From the background this would stop us, were SIGTTOU not blocked. */
+        tcsetattr(STDIN_FILENO, TCSANOW, &s->terminal);
+    }
+}
+
+int supervisor_run(const struct supervisor_config *config, struct supervisor_report *report)
+{
+    struct supervisor s = {
+        .config = config, .report = report, .link = -1, .engine_link = -1, .kept = -1};
     *report = (struct supervisor_report){0};
-    if (!init(&s) || !start_engine(&s, child, data)) {
+    if (!init(&s) || !start_engine(&s, 0)) {
         report->saved_errno = errno;
         return -1;
     }
-    run_until_engine_gone(&s);
-    close(s.link);
-    s.link = -1;
-    report->leftovers = end_leftovers(&s);
-    if (s.has_terminal && tcgetpgrp(STDIN_FILENO) == getpgrp()) {
-        /* From the background this would stop us, were SIGTTOU not blocked. */
-        tcsetattr(STDIN_FILENO, TCSANOW, &s.terminal);
-    }
-    if (WIFSIGNALED(s.engine_status)) {
-        report->engine_signal = WTERMSIG(s.engine_status);
-        return -1;
-    }
-    return WEXITSTATUS(s.engine_status);
+    bool ended = run_engines(&s);
+    finish(&s);
+    return ended ? WEXITSTATUS(s.engine_status) : -1;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/util/log.h"
+#include "src/util/sync.h"
 
 #include <jansson.h>
 #include <poll.h>
@@ -40,9 +41,9 @@ void log_setup(enum log_level threshold, enum log_format format)
 
 void log_set_raw_terminal(bool raw)
 {
-    g_mutex_lock(&state.lock);
+    sync_lock(&state.lock);
     state.raw_terminal = raw && isatty(STDERR_FILENO);
-    g_mutex_unlock(&state.lock);
+    sync_unlock(&state.lock);
 }
 
 bool log_enabled(enum log_level level)
@@ -141,7 +142,7 @@ void log_line(enum log_level level, const char *format, ...)
     va_end(args);
     g_autofree char *message = make_harmless(raw);
 
-    g_mutex_lock(&state.lock);
+    sync_lock(&state.lock);
     guint64 dropped = state.dropped;
     if (dropped > 0) {
         g_autofree char *note = g_strdup_printf(
@@ -154,5 +155,5 @@ void log_line(enum log_level level, const char *format, ...)
         }
     }
     emit(level, message);
-    g_mutex_unlock(&state.lock);
+    sync_unlock(&state.lock);
 }

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/vm/xml.h"
 
-#include <stdbool.h>
-
-/* XML 1.0, production [2] Char. */
-static bool is_xml_char(gunichar c)
-{
-    return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c <= 0xD7FF) ||
-           (c >= 0xE000 && c <= 0xFFFD) || (c >= 0x10000 && c <= 0x10FFFF);
-}
+#include <libxml/chvalid.h>
 
 static char *to_xml_text(const char *text)
 {
@@ -16,7 +9,7 @@ static char *to_xml_text(const char *text)
     GString *out = g_string_sized_new(strlen(valid));
     for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
         gunichar c = g_utf8_get_char(p);
-        g_string_append_unichar(out, is_xml_char(c) ? c : 0xFFFD);
+        g_string_append_unichar(out, xmlIsCharQ(c) ? c : 0xFFFD);
     }
     return g_string_free(out, FALSE);
 }

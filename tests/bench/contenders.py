@@ -50,6 +50,14 @@ class Contender:
         """Asks for the quickest orderly end."""
         run.signal(signal.SIGTERM)
 
+    def fifos(self):
+        """What ocivirt makes for the port of the guest's exit status."""
+        for end in ("in", "out"):
+            path = self.work / f"exit.{end}"
+            if not path.exists():
+                os.mkfifo(path)
+        return self.work / "exit"
+
 
 class Ocivirt(Contender):
     name = "ocivirt"
@@ -104,6 +112,8 @@ class RawQemu(Contender):
             is_console = server[1].startswith(("charserial", "charconsole"))
             fd = run.inherited(server[1], is_console)
             return re.sub(r",(fd=\d+|path=[^,]+),", f",fd={fd},", argument, count=1)
+        if argument.startswith("pipe,"):
+            return re.sub(r"path=.*", f"path={self.fifos()}", argument)
         if re.search(r"\bv?fds?=\d|fdset", argument):
             raise Trouble(f"the bench does not know what descriptor raw QEMU needs in: {argument}")
         return re.sub(r'/[^",]*/master-key.aes', str(self.work / "key"), argument)
@@ -136,14 +146,17 @@ remember_owner = 0
 stdio_handler = "file"
 """
 
-    def __init__(self, work, environment, program, xml):
+    def __init__(self, work, environment, program, emulator, xml):
         super().__init__(work, environment)
         self.program = program
         self.domain = work / "domain.xml"
         # It does not show the console, and the guest runs at once: when QEMU is the one to
         # connect, no byte is lost.
         ours = f'<source mode="connect" path="{work}/console.sock"/>'
-        self.domain.write_text(re.sub(r'<source mode="bind" path="[^"]*"/>', ours, xml))
+        xml = re.sub(r'<source mode="bind" path="[^"]*"/>', ours, xml)
+        xml = re.sub(r'<source path="[^"]*/run/exit"/>', f'<source path="{self.fifos()}"/>', xml)
+        # ocivirt's launcher is there for ocivirt alone.
+        self.domain.write_text(re.sub(r"<emulator>[^<]*", f"<emulator>{emulator}", xml))
 
     def start(self, run, is_cold, wrapper):
         root = self.cold() if is_cold else self.warm()

@@ -5,12 +5,13 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 from contenders import Ocivirt, RawQemu, VirtQemuRun
 from report import progress
-from running import ChildWatch, Run, Trouble, descendants
+from running import ChildWatch, Run, Trouble, descendants, name_of
 
 GUEST_MEMORY = "128M"
 
@@ -28,6 +29,7 @@ ROWS = {
     "userland": ("exec → first line of guest userland", "ms"),
     "poweroff": ("guest powers off → all gone", "ms"),
     "stop": ("stop signal → all gone", "ms"),
+    "takeover": ("engine killed → the next has taken over", "ms"),
     "rss": ("memory beside QEMU: RSS", "MiB"),
     "pss": ("memory beside QEMU: PSS", "MiB"),
     "written": ("memory beside QEMU: private and written to", "MiB"),
@@ -52,18 +54,19 @@ class Bench:
         self.remarks = []
         environment = {k: v for k, v in os.environ.items() if k in KEPT} | {"HOME": str(work)}
         program = str(Path(options.ocivirt).resolve())
+        self.emulator = shutil.which(f"qemu-system-{platform.machine()}")
         self.ocivirt = Ocivirt(work, environment, program, self.make_bundle())
         self.raw = RawQemu(work, environment)
         self.contenders = [self.raw, self.ocivirt]
         shim = shutil.which("virt-qemu-run")
         if shim:
-            self.contenders.append(VirtQemuRun(work, environment, shim, self.ocivirt.xml()))
+            xml = self.ocivirt.xml()
+            self.contenders.append(VirtQemuRun(work, environment, shim, self.emulator, xml))
 
     def make_bundle(self):
         guest = Path(self.options.guest).resolve()
         chardev = f"socket,id=bench,path={self.work}/qmp.sock"
         monitor = ["-chardev", chardev, "-mon", "chardev=bench,mode=control"]
-        emulator = shutil.which(f"qemu-system-{platform.machine()}")
         config = {
             "ociVersion": "1.3.0",
             "annotations": {
@@ -72,7 +75,7 @@ class Bench:
                 "org.ocivirt.cpus": "1",
             },
             "vm": {
-                "hypervisor": {"path": emulator, "parameters": monitor},
+                "hypervisor": {"path": self.emulator, "parameters": monitor},
                 "kernel": {
                     "path": str(guest / "vmlinuz"),
                     "initrd": str(guest / "initrd.img"),
@@ -147,6 +150,16 @@ class Bench:
         contender.stop(run)
         self.note_end("stop", contender, run, "stop", END_S)
 
+    def turn_takeover(self, contender, run):
+        """Only ocivirt can do that. The guest goes on meanwhile."""
+        self.start(contender, run, ["running", "ready", "said"])
+        engine = next(pid for pid in descendants(os.getpid()) if name_of(pid) == "ocivirt-engine")
+        run.mark("killed")
+        os.kill(engine, signal.SIGKILL)
+        run.must(["taken over"], END_S, f"{contender.name}: the VM is not taken over")
+        self.note("takeover", contender, run.ms("killed", "taken over"))
+        self.end(contender, run)
+
     def turn_running(self, contender, run):
         self.start(contender, run, ["running"])
         run.wait(["said"], 0.1)
@@ -191,6 +204,8 @@ class Bench:
             turns.append(self.turn_poweroff)
         if self.wants("stop"):
             turns.append(self.turn_stop)
+        if self.wants("takeover"):
+            turns.append(self.turn_takeover)
         if self.wants("running") and not turns:
             turns.append(self.turn_running)
         if self.wants("cold"):
@@ -199,6 +214,8 @@ class Bench:
         for number in range(self.options.runs):
             for turn in turns:
                 for contender in self.contenders:
+                    if turn == self.turn_takeover and contender is not self.ocivirt:
+                        continue
                     self.take(turn, contender, f"round {number + 1} of {self.options.runs}")
         if self.wants("pid1", "pid1-cold"):
             self.measure_pid1()

@@ -42,6 +42,13 @@ def descendants(pid):
     return [d for child in children(pid) for d in [child, *descendants(child)]]
 
 
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def is_qemu(pid):
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith("qemu-")
@@ -88,7 +95,7 @@ class Run:
     """From exec to the end.
 
     marks: name → when it was first seen, monotonic seconds. They are exec, running (RESUME), said
-    (ocivirt's line on stderr), up, ready, listening (the guest's lines), shutdown (SHUTDOWN), gone.
+    (ocivirt's line on stderr), taken over (the same), up, ready, listening (the guest's lines), shutdown (SHUTDOWN), gone.
     """
 
     LINES = {b"guest: up": "up", b"guest: ready": "ready", b"guest: listening": "listening"}
@@ -245,6 +252,8 @@ class Run:
         if line and self.said_ms is None:
             self.mark("said")
             self.said_ms = int(line[1])
+        if b"the VM is taken over" in self.messages:
+            self.mark("taken over")
 
     def on_child(self, ended):
         ended.recv(4096)

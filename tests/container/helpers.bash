@@ -27,6 +27,16 @@ common_teardown() {
 	podman rm --force --time 0 --ignore "$name" >/dev/null
 }
 
+# What podman run gets for a container that may do nothing.
+# shellcheck disable=SC2034 # the tests'
+unprivileged=(--user 1000 --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs /tmp)
+
+# The volume and the image that a test has made by its own name.
+remove_made() {
+	podman volume rm --force "$name" >/dev/null 2>&1 || true
+	podman rmi --force "localhost/$name" >/dev/null 2>&1 || true
+}
+
 # config FILTER...: writes the bundle's config.json: the image's guest, changed by jq filters.
 config() {
 	local filter=.
@@ -53,8 +63,9 @@ run_vm() {
 		>"$out" 2>"$err" </dev/null 3>&- || status=$?
 }
 
+# logs: into $out and $err, from $logs_since on, where that is set.
 logs() {
-	podman logs "$name" >"$out" 2>"$err"
+	podman logs ${logs_since:+--since "$logs_since"} "$name" >"$out" 2>"$err"
 }
 
 # wait_for PATTERN: until the guest, or ocivirt, has said it.

@@ -16,6 +16,13 @@ teardown() { common_teardown; }
 	has_not 'ocivirt:'
 }
 
+@test "the status that the guest reports is the container's" {
+	config "$(order exit,7)"
+	run_vm --rm
+	expect_status 7
+	has 'the guest powered off and reported exit status 7' "$err"
+}
+
 @test "the image boots something by itself" {
 	status=0
 	timeout "$PATIENCE" "$project/hack/podman" run -i --name "$name" "$image" >"$out" 2>"$err" 3>&- < <(
@@ -60,6 +67,39 @@ teardown() { common_teardown; }
 	expect_status 0
 	has '^guest: powering off'
 	has_not 'warning' "$err"
+}
+
+@test "libvirt's notes on QEMU are the image's, in place and where the root directory is another" {
+	# Whatever libvirt had to find out would be newer than what ocivirt writes before it opens libvirt.
+	local root script='set -- "$0"/cache/qemu/capabilities/*.xml
+		echo "$#" && find "$1" -newer "$0/etc/qemu.conf"'
+	config "$(order wait)"
+	start
+	wait_for 'guest running'
+	run -0 podman exec "$name" sh -c "$script" /var/lib/ocivirt
+	[[ $output == 1 ]]
+	podman rm --force --time 0 "$name" >/dev/null
+
+	start --user 1000 --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs /tmp
+	wait_for 'guest running'
+	root=$(podman exec "$name" sh -c 'echo /*/ocivirt-????????????????')
+	run -0 podman exec "$name" sh -c "$script" "$root"
+	[[ $output == 1 ]]
+}
+
+@test "limits and priorities of QEMU, as far as a plain user may" {
+	config "$(order wait)" '.process = {cwd: "/", args: ["sh"], oomScoreAdj: 700,
+		rlimits: [{type: "RLIMIT_NOFILE", soft: 300, hard: 400}, {type: "RLIMIT_MEMLOCK", soft: 99999999999, hard: 99999999999}]}'
+	start --cap-drop=all --ulimit memlock=65536:65536
+	wait_for 'guest running'
+	run -0 podman exec "$name" sh -c 'for p in /proc/[0-9]*; do
+		case $(cat "$p/comm") in qemu-system-*) cat "$p/limits" "$p/oom_score_adj" "$p/status" ;; esac; done'
+	# QEMU itself raises the soft limit, from version 9.1 on.
+	[[ $output =~ "Max open files"\ +[34]00\ +400 ]]
+	[[ $output =~ $'\n700\n' ]]
+	[[ $output == *NoNewPrivs:$'\t1'* ]]
+	logs
+	has 'warning: process.rlimits: RLIMIT_MEMLOCK cannot be raised beyond [0-9]+' "$err"
 }
 
 @test "as a user that the image does not know" {
@@ -145,9 +185,11 @@ teardown() { common_teardown; }
 	echo 'order disk-write kept' | podman attach --no-stdin=false "$name" >/dev/null &
 	wait_for '^guest: disk says kept'
 	podman stop "$name" >/dev/null
+	logs_since=$(date -u +%FT%T.%NZ)
 	podman start "$name" >/dev/null
-	wait_for 'disk vda [0-9]+'
-	[[ $(podman inspect "$name" --format '{{.State.Status}}') == running ]]
+	wait_for '^guest: ready'
+	echo 'order disk-read' | podman attach --no-stdin=false "$name" >/dev/null &
+	wait_for '^guest: disk says kept'
 	podman diff "$name" | grep -q '/var/lib/ocivirt/disks/vda.qcow2'
 	podman stop "$name" >/dev/null
 	[[ $(podman inspect "$name" --format '{{.State.ExitCode}}') -eq 0 ]]

@@ -47,7 +47,7 @@ wrong() {
 @test "wrong types, at depth" {
 	wrong '.vm.kernel.parameters = ["a", 2]' 'config.json:[0-9]+:[0-9]+: vm.kernel.parameters\[1\]: must be a string, and is an integer'
 	wrong '.linux.resources.memory.limit = "1G"' 'linux.resources.memory.limit: must be an integer'
-	wrong '.vm.hwConfig.vcpus = -1' 'vm.hwConfig.vcpus: must not be negative'
+	wrong '.vm.hwConfig.vcpus = -1' 'vm.hwConfig.vcpus: must be from 1 to 255, and is -1'
 	wrong '.vm.hwConfig.vcpus = 4294967296' 'vm.hwConfig.vcpus: must be from 1 to 255'
 	wrong '.annotations.a = true' 'annotations.a: must be a string'
 }
@@ -84,7 +84,7 @@ wrong() {
 
 @test "sizes" {
 	wrong "$(annotate memory 1M)" '1 MiB of memory is too little.*at least 16M'
-	wrong '.linux.resources.cpu.cpus = "0-"' 'linux.resources.cpu.cpus: "0-" is no list of CPUs'
+	wrong '.linux.resources.cpu.cpus = "0-"' 'linux.resources.cpu.cpus: "0-" is not a list of CPUs'
 }
 
 @test "all problems at once, by line" {
@@ -100,7 +100,7 @@ wrong() {
 	[[ $stderr == *"config.json:2:17: ociVersion:"* ]]
 	config
 	run -0 "$ocivirt" validate --bundle "$bundle"
-	[[ $output == *": valid" ]]
+	[[ $output == *"config.json: valid"* ]]
 }
 
 @test "an unknown OCIVIRT_ variable is a warning: Kubernetes makes such" {
@@ -108,4 +108,49 @@ wrong() {
 	export OCIVIRT_PORT=tcp://10.0.0.1:80 OCIVIRT_MEMROY=1G
 	run -0 "$ocivirt" validate --bundle "$bundle"
 	[[ $output == *"OCIVIRT_MEMROY is no setting and is ignored; did you mean OCIVIRT_MEMORY?"* ]]
+}
+
+@test "validate tells what becomes of each property, in the order of the file" {
+	config '.hostname = "h" | .mounts = [{destination: "/proc", type: "proc"}] | .process = {cwd: "/", args: ["sh"]}' \
+		'.linux = {maskedPathz: []}'
+	run -0 "$ocivirt" validate --bundle "$bundle"
+	printf '%s\n' "$output" >"$out"
+	has '^honoured +hostname +the kernel parameter systemd.hostname='
+	has '^ignored +mounts\[0\] +the guest mounts its own proc on /proc'
+	has '^needs a guest init +process.args '
+	has '^ignored +linux.maskedPathz +it is not in runtime-spec 1.3.0; did you mean maskedPaths'
+	has '^honoured +annotations\["org.ocivirt.memory"\] +a setting: 128M'
+	[[ $(sed -n 2p "$out") == honoured*ociVersion* ]]
+	OCIVIRT_MEMORY=200M run -0 "$ocivirt" validate --bundle "$bundle"
+	[[ $output == *'environment OCIVIRT_MEMORY says otherwise, and wins'* ]]
+}
+
+@test "validate of a wrong file ends with the report, too" {
+	config '.hostname = "a b"'
+	run -78 --separate-stderr "$ocivirt" validate --bundle "$bundle"
+	[[ $stderr == *'hostname: "a b" is not a host name'* ]]
+	[[ $output == *'config.json: not valid'*$'\nwrong '*' hostname '* ]]
+}
+
+@test "validate --format json is for machines" {
+	config '.hostname = "a b"'
+	run -78 --separate-stderr "$ocivirt" validate --bundle "$bundle" --format json
+	jq -e '.valid == false and .problems[0].path == "hostname" and .problems[0].line > 1 and
+		any(.fields[]; .path == "ociVersion" and .fate == "honoured")' <<<"$output"
+	config
+	run -0 --separate-stderr "$ocivirt" validate --bundle "$bundle" --format json
+	jq -e '.valid and .problems == [] and .warnings == []' <<<"$output"
+	run -64 "$ocivirt" validate --bundle "$bundle" --format yaml
+	echo '{' >"$bundle/config.json"
+	run -78 --separate-stderr "$ocivirt" validate --bundle "$bundle" --format json
+	jq -e '.valid == false and .fields == [] and .problems[0].line >= 1' <<<"$output"
+}
+
+@test "validate --strict refuses what is not honoured" {
+	config
+	run -0 "$ocivirt" validate --bundle "$bundle" --strict
+	config '.mounts = [{destination: "/data", type: "tmpfs"}] | .linux.foo = 1'
+	run -0 "$ocivirt" validate --bundle "$bundle"
+	run -78 --separate-stderr "$ocivirt" validate --bundle "$bundle" --strict
+	[[ $stderr == *'mounts[0]: ignored, because the guest mounts its own tmpfs on /data'*'linux.foo: ignored, because it is not in'* ]]
 }

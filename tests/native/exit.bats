@@ -126,17 +126,6 @@ teardown() { common_teardown; }
 	run ! pgrep -f -- "$root"
 }
 
-@test "an engine that dies takes its VM along in order: status 70, nothing left" {
-	config "$(order wait)"
-	start
-	wait_for '^guest: ready'
-	kill -KILL "$(engine_pid)"
-	finish
-	expect_status 70
-	has 'engine process died of signal 9' "$err"
-	run ! pgrep -f -- "$root"
-}
-
 @test "when the supervisor is killed the guest is still stopped in order" {
 	config "$(order wait)"
 	start

@@ -21,6 +21,42 @@ common_setup() {
 	root=$(mktemp -d /tmp/ocivirt-test.XXXXXX)
 	mkdir -p "$bundle"
 	unset "${!OCIVIRT_@}" NO_COLOR
+	# What ocivirt is started by: "ip netns exec NAME".
+	within=()
+	watch_checkers
+}
+
+# What sanitizers have to say goes to files, since the engine that they speak of may be followed by
+# another one, as if nothing had been.
+watch_checkers() {
+	reports=$BATS_TEST_TMPDIR/report
+	# A SIGSEGV from a test is to end the engine as any other signal does.
+	local options="log_path=$reports:handle_segv=0"
+	export G_SLICE=always-malloc
+	export ASAN_OPTIONS=$options UBSAN_OPTIONS=$options:print_stacktrace=1
+	export TSAN_OPTIONS=$options:report_thread_leaks=0:suppressions=$BATS_TEST_DIRNAME/tsan.supp
+	export LSAN_OPTIONS=suppressions=$BATS_TEST_DIRNAME/lsan.supp:print_suppressions=0
+}
+
+# Whether none of them has said anything; else what.
+checkers_are_content() {
+	local report said=
+	for report in "$reports"*; do
+		[[ ! -s $report ]] || said+=$(head -n 60 "$report")$'\n'
+	done
+	[[ -z $said ]] || {
+		echo "$said"
+		return 1
+	}
+}
+
+# The processes that belong to the root directory: by their arguments, or since what they say goes to a log in there.
+left_behind() {
+	pgrep -f -- "$root" || true
+	local fd
+	for fd in /proc/[0-9]*/fd/2; do
+		[[ $(readlink "$fd") != "$root"/* ]] || { fd=${fd#/proc/} && echo "${fd%%/*}"; }
+	done
 }
 
 # Nothing may be left behind, however a test ended: whatever is left fails it.
@@ -28,19 +64,20 @@ common_teardown() {
 	local left
 	[[ -z ${pid-} ]] || kill -KILL "$pid" 2>/dev/null || true
 	for _ in {1..50}; do
-		left=$(pgrep -f -- "$root" || true)
+		left=$(left_behind)
 		[[ -n $left ]] || break
 		sleep 0.1
 	done
 	if [[ -n $left ]]; then
 		echo "left behind: $(ps -o pid,args -p "${left//$'\n'/,}")"
-		pkill -KILL -f -- "$root" || true
+		xargs kill -KILL <<<"$left" 2>/dev/null || true
 	fi
 	rm -rf "$root"
 	[[ -z $left ]]
+	checkers_are_content
 }
 
-# config FILTER...: writes the bundle's config.json: a small guest with a kernel, changed by jq filters.
+# config FILTER...: writes the bundle's config.json: a small guest with a kernel and no network, changed by jq filters.
 config() {
 	local filter=.
 	for part; do
@@ -48,7 +85,8 @@ config() {
 	done
 	jq -n --arg guest "$guest" '{
 		ociVersion: "1.3.0",
-		annotations: {"org.ocivirt.accel": "tcg", "org.ocivirt.memory": "128M", "org.ocivirt.cpus": "1"},
+		annotations: {"org.ocivirt.accel": "tcg", "org.ocivirt.memory": "128M", "org.ocivirt.cpus": "1",
+			"org.ocivirt.network": "none"},
 		vm: {kernel: {path: "\($guest)/vmlinuz", initrd: "\($guest)/initrd.img", parameters: []}}
 	}' | jq "$filter" >"$bundle/config.json"
 }
@@ -58,8 +96,35 @@ start() {
 	# Here, and not by the redirections, which come a moment later: nobody may find an earlier run's words.
 	: >"$out"
 	: >"$err"
-	"$ocivirt" run --bundle "$bundle" --root "$root" "$@" >"$out" 2>"$err" </dev/null 3>&- &
+	"${within[@]}" "$ocivirt" run --bundle "$bundle" --root "$root" "$@" >"$out" 2>"$err" <"${typed:-/dev/null}" 3>&- &
 	pid=$!
+}
+
+# Before start: the guest's console gets what is written to descriptor 9.
+type_to_guest() {
+	typed=$BATS_TEST_TMPDIR/typed
+	mkfifo "$typed"
+	exec 9<>"$typed"
+}
+
+# in_guest COMMAND: has the guest's shell do it, once it is ready; what it says is in $output, and its exit status in
+# $status.
+in_guest() {
+	local before
+	before=$(grep -ac '^guest: run ended' "$out" || true)
+	printf "order run '%s'\n" "$1" >&9
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ $(grep -ac '^guest: run ended' "$out") -gt $before ]]; do
+		((SECONDS < deadline)) || {
+			echo "the guest does not end: $1"
+			tail -n 20 "$out"
+			return 1
+		}
+		sleep 0.1
+	done
+	# What belongs to this run: the lines since the end of the one before.
+	output=$(tr -d '\r' <"$out" | awk -v before="$before" '/^guest: run ended/ { n++ } n == before && sub(/^guest: run: /, "")')
+	status=$(tr -d '\r' <"$out" | sed -n 's/^guest: run ended //p' | tail -n 1)
 }
 
 # finish: waits for it; $status is its exit status.

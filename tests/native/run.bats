@@ -154,29 +154,6 @@ teardown() { common_teardown; }
 	[[ ! -e $root/disks/vda.qcow2 ]]
 }
 
-@test "a disk that is full pauses the guest, says so, and goes on when there is room" {
-	config 'del(.vm.kernel)' ".vm.image = {path: \"$guest/disk.raw\", format: \"raw\"}"
-	mkfifo "$BATS_TEST_TMPDIR/in"
-	mount -t tmpfs -o size=6m none "$root"
-	"$ocivirt" run --bundle "$bundle" --root "$root" >"$out" 2>"$err" <"$BATS_TEST_TMPDIR/in" 3>&- &
-	pid=$!
-	exec 4>"$BATS_TEST_TMPDIR/in"
-	wait_for '^guest: ready'
-	echo 'order shell' >&4
-	wait_for 'Type "exit"'
-	sleep 1
-	echo 'dd if=/dev/urandom of=/dev/vda bs=64k seek=16 count=160 conv=fsync && echo all-$(echo written)' >&4
-	wait_for "the guest is paused: .*is $root full" "$err"
-	mount -o remount,size=60m "$root"
-	kill -CONT "$pid"
-	wait_for '^all-written'
-	exec 4>&-
-	kill -TERM "$pid"
-	finish
-	umount "$root"
-	expect_status 0
-}
-
 @test "an image that names another file as its data is refused: status 78" {
 	qemu-img create -q -f qcow2 -o data_file="$BATS_TEST_TMPDIR/data",data_file_raw=on "$BATS_TEST_TMPDIR/a.qcow2" 1M
 	config 'del(.vm.kernel)' ".vm.image = {path: \"$BATS_TEST_TMPDIR/a.qcow2\", format: \"qcow2\"}"

@@ -2,7 +2,8 @@
 #include "tests/unit/fixture.h"
 
 /*
- * config.c's tables, row by row: what each property takes, and what it says to everything else.
+ * Whole configs, and what is said of those that are wrong in more than one row's way; rows.c has
+ * each row by itself.
  * BOOT is what a config needs for having no problem of its own.
  */
 #define BOOT "'ociVersion':'1.0.0','vm':{'image':{'path':'/i'}}"
@@ -49,9 +50,9 @@ static void test_everything(void)
     g_assert_cmpstr(c->version, ==, "1.3.0");
     g_assert_cmpstr(c->hostname, ==, "h.example");
     static const char *const annotations[][2] = {{"b", "2"}, {"a", ""}, {"é", "ü"}};
-    g_assert_cmpuint(c->annotations->len, ==, G_N_ELEMENTS(annotations));
+    g_assert_cmpuint(c->annotations.length, ==, G_N_ELEMENTS(annotations));
     for (gsize i = 0; i < G_N_ELEMENTS(annotations); i++) { /* in the file's order */
-        const struct oci_annotation *annotation = g_ptr_array_index(c->annotations, i);
+        const struct oci_pair *annotation = &c->annotations.items[i];
         g_assert_cmpstr(annotation->key, ==, annotations[i][0]);
         g_assert_cmpstr(annotation->value, ==, annotations[i][1]);
     }
@@ -82,8 +83,7 @@ static void test_everything(void)
 static void assert_nothing_but_the_image(const struct oci_config *c)
 {
     g_assert_null(c->hostname);
-    g_assert_nonnull(c->annotations);
-    g_assert_cmpuint(c->annotations->len, ==, 0);
+    g_assert_cmpuint(c->annotations.length, ==, 0);
     g_assert_null(c->vm.hypervisor.path);
     g_assert_null(c->vm.kernel.path);
     g_assert_null(c->vm.kernel.initrd);
@@ -130,10 +130,10 @@ static void test_absent(void)
 static void test_unknown(void)
 {
     static const struct row rows[] = {
-        {"{" BOOT ",'process':{'args':[]},'x':null,'':1,'Vm':5,'VM':5}"},
+        {"{" BOOT ",'process':{'cwd':'/','args':['a'],'y':5},'x':null,'':1,'Vm':5,'VM':5}"},
         {"{" BOOT ",'linux':{'x':5,'resources':{'pids':{'limit':-1},'cpu':{'shares':1024}}}}"},
         {WITH_VM("'x':[1,2,{'y':18446744073709551615}],'hwConfig':{'z':'z'},'HwConfig':1")},
-        {"{" BOOT ",'process':{'rlimits':[{'type':'RLIMIT_CORE','hard':18446744073709551615}]}}"},
+        {"{" BOOT ",'mounts':[{'destination':'/a','x':18446744073709551616}]}"},
     };
     CHECK(rows);
 }
@@ -145,7 +145,7 @@ static void test_version(void)
         {"{'vm':{'image':{'path':'/i'}}}", "ociVersion", "is missing, and required"},
         {"{'ociVersion':null,'vm':{'image':{'path':'/i'}}}", "ociVersion", "is missing"},
         {"{'ociVersion':1,'vm':{'image':{'path':'/i'}}}", "ociVersion",
-         "must be a string, and is an integer"},
+         " for example), and is an integer (1)"},
         {"{'ociVersion':1.0,'vm':{'image':{'path':'/i'}}}", "ociVersion", "and is a number"},
         {"{'ociVersion':'','vm':{'image':{'path':'/i'}}}", "ociVersion", "\"\" is not a version"},
     };
@@ -231,7 +231,8 @@ static void test_kernel(void)
         {WITH_VM("'kernel':{}"), "vm.kernel.path", "is missing, and required: the path of the ker"},
         {WITH_VM("'kernel':{'path':'./vmlinuz'}"), "vm.kernel.path",
          "\"./vmlinuz\" must be an absolute path; in the bundle it would be /bundle/vmlinuz"},
-        {WITH_VM("'kernel':{'path':{}}"), "vm.kernel.path", "must be a string, and is an object"},
+        {WITH_VM("'kernel':{'path':{}}"), "vm.kernel.path",
+         "must be a string (the path of the kernel), and is an object"},
         {WITH_VM("'kernel':{'path':'/k','initrd':5}"), "vm.kernel.initrd", "must be a string"},
         {WITH_VM("'kernel':{'path':'/k','parameters':'quiet'}"), "vm.kernel.parameters",
          "must be an array of strings"},
@@ -276,21 +277,21 @@ static void test_hw(void)
         {WITH_VM("'hwConfig':{'vcpus':4294967296}"), "vm.hwConfig.vcpus",
          "must be from 1 to 255, and is 4294967296"},
         {WITH_VM("'hwConfig':{'vcpus':-1}"), "vm.hwConfig.vcpus",
-         "must not be negative, and is -1"},
+         "must be from 1 to 255, and is -1"},
         {WITH_VM("'hwConfig':{'vcpus':1.5}"), "vm.hwConfig.vcpus", "must be an integer"},
         {WITH_VM("'hwConfig':{'vcpus':2.0}"), "vm.hwConfig.vcpus", "must be an integer"},
         {WITH_VM("'hwConfig':{'vcpus':1e2}"), "vm.hwConfig.vcpus", "must be an integer"},
         {WITH_VM("'hwConfig':{'vcpus':'2'}"), "vm.hwConfig.vcpus",
-         "must be an integer without a fraction, and is a string"},
+         "must be an integer, and is a string: write 2 without the quotes"},
         {WITH_VM("'hwConfig':{'vcpus':true}"), "vm.hwConfig.vcpus", "and is a boolean"},
         {WITH_VM("'hwConfig':{'vcpus':18446744073709551615}"), "vm.hwConfig.vcpus",
          "and is 18446744073709551615"},
         {WITH_VM("'hwConfig':{'memory':1}")},
         {WITH_VM("'hwConfig':{'memory':9223372036854775808}")},
         {WITH_VM("'hwConfig':{'memory':18446744073709551615}")},
-        {WITH_VM("'hwConfig':{'memory':0}"), "vm.hwConfig.memory", "must be from 1 to 184467"},
+        {WITH_VM("'hwConfig':{'memory':0}"), "vm.hwConfig.memory", "must be at least 1, and is 0"},
         {WITH_VM("'hwConfig':{'memory':-9223372036854775808}"), "vm.hwConfig.memory",
-         "must not be negative, and is -9223372036854775808"},
+         "must be at least 1, and is -9223372036854775808"},
         {WITH_VM("'hwConfig':{'memory':'1G'}"), "vm.hwConfig.memory", "must be an integer"},
         {WITH_VM("'hwConfig':{'deviceTree':'t.dtb'}")},
         {WITH_VM("'hwConfig':{'deviceTree':1}"), "vm.hwConfig.deviceTree", "must be a string"},
@@ -300,7 +301,8 @@ static void test_hw(void)
         {WITH_VM("'hwConfig':{'irqs':[1]}"), "vm.hwConfig.irqs", "must be absent or empty"},
         {WITH_VM("'hwConfig':{'dtdevs':'x'}"), "vm.hwConfig.dtdevs", "must be an array"},
         {WITH_VM("'hwConfig':{'iomems':{}}"), "vm.hwConfig.iomems", "must be an array"},
-        {WITH_VM("'hwConfig':{'irqs':5}"), "vm.hwConfig.irqs", "must be an array, and is an int"},
+        {WITH_VM("'hwConfig':{'irqs':5}"), "vm.hwConfig.irqs",
+         "must be an array of integers, and is an int"},
     };
     CHECK(rows);
 }
@@ -319,7 +321,7 @@ static void test_resources(void)
         {WITH_CPU("'quota':'max'"), "linux.resources.cpu.quota", "must be an integer"},
         {WITH_CPU("'period':100000")},
         {WITH_CPU("'period':0")},
-        {WITH_CPU("'period':-5"), "linux.resources.cpu.period", "must not be negative, and is -5"},
+        {WITH_CPU("'period':-5"), "linux.resources.cpu.period", "must be at least 0, and is -5"},
         {WITH_CPU("'period':[]"), "linux.resources.cpu.period", "must be an integer"},
         {WITH_CPU("'cpus':'0-3,5'")},
         {WITH_CPU("'cpus':3"), "linux.resources.cpu.cpus", "must be a string, and is an integer"},
@@ -340,7 +342,7 @@ static void test_far_out(void)
     static const struct row rows[] = {
         {WITH_CPU("'period':99999999999999999999"), "linux.resources.cpu.period",
          "99999999999999999999"},
-        {WITH_CPU("'period':-99999999999999999999"), "linux.resources.cpu.period", "negative"},
+        {WITH_CPU("'period':-99999999999999999999"), "linux.resources.cpu.period", "at least 0"},
         {WITH_MEMORY("'limit':99999999999999999999"), "linux.resources.memory.limit", "at most"},
         {WITH_VM("'hwConfig':{'vcpus':99999999999999999999}"), "vm.hwConfig.vcpus",
          "must be from 1 to 255"},
@@ -422,6 +424,63 @@ static void test_several(void)
     fixture_finish(&f);
 }
 
+static void init_profile(struct oci_document *document, struct oci_problems *problems,
+                         struct oci_seccomp *seccomp, const char *json)
+{
+    char *text = fixture_json(json);
+    oci_problems_init(problems);
+    g_assert_true(oci_document_init(document, text, strlen(text), problems));
+    *seccomp = (struct oci_seccomp){0};
+    oci_seccomp_decode(document, problems, seccomp);
+}
+
+/* A seccomp profile that is a file of its own: the same rows, the same rules, other places. */
+static void test_profile(void)
+{
+    struct oci_document document;
+    struct oci_problems problems;
+    struct oci_seccomp seccomp;
+    init_profile(&document, &problems, &seccomp,
+                 "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,"
+                 "'syscalls':[{'names':['a','b'],'action':'SCMP_ACT_ALLOW'}]}");
+    g_assert_false(oci_problems_any(&problems));
+    g_assert_cmpstr(seccomp.default_action, ==, "SCMP_ACT_ERRNO");
+    g_assert_cmpuint(seccomp.default_errno_ret.value, ==, 38);
+    g_assert_cmpuint(seccomp.syscalls.length, ==, 1);
+    g_assert_cmpstr(seccomp.syscalls.items[0].names[1], ==, "b");
+    oci_seccomp_clear(&seccomp);
+    g_assert_null(seccomp.default_action);
+    oci_seccomp_clear(&seccomp);
+    oci_document_finish(&document);
+    oci_problems_finish(&problems);
+
+    init_profile(&document, &problems, &seccomp,
+                 "{'syscalls':[{'names':['a'],'action':'SCMP_ACT_NOTIFY'}]}");
+    g_autofree char *text = oci_problems_format(&problems, "p");
+    g_assert_nonnull(strstr(text, "p:1:1: defaultAction: is missing, and required"));
+    g_assert_nonnull(strstr(text, "p:1:38: syscalls[0].action: SCMP_ACT_NOTIFY is not possible"));
+    g_assert_cmpuint(problems.list->len, ==, 2);
+    oci_seccomp_clear(&seccomp);
+    oci_document_finish(&document);
+    oci_problems_finish(&problems);
+}
+
+/* What is wrong with one is not told of another. */
+static void test_list_with_mistakes(void)
+{
+    struct fixture f;
+    fixture_init(&f, WITH_VM("'kernel':{'path':'/k','parameters':[1,'a','\\u0001',2,'\\u0002']}"));
+    static const char *const places[] = {"[0]", "[3]", "[2]", "[4]"};
+    g_assert_cmpuint(f.problems.list->len, ==, G_N_ELEMENTS(places));
+    for (gsize i = 0; i < MIN(G_N_ELEMENTS(places), f.problems.list->len); i++) {
+        const struct oci_problem *problem = g_ptr_array_index(f.problems.list, i);
+        g_assert_true(g_str_has_suffix(problem->where, places[i]));
+    }
+    static const char *const parameters[] = {"", "a", "\001", "", "\002", NULL};
+    g_assert_cmpstrv(f.config->vm.kernel.parameters, parameters);
+    fixture_finish(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -442,5 +501,7 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/hwconfig-spelling", test_hwconfig_spelling);
     g_test_add_func("/decode/bundle-paths", test_bundle_paths);
     g_test_add_func("/decode/several", test_several);
+    g_test_add_func("/decode/list-with-mistakes", test_list_with_mistakes);
+    g_test_add_func("/decode/profile", test_profile);
     return g_test_run();
 }

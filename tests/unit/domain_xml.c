@@ -17,6 +17,7 @@ static struct vm_spec *new_spec(void)
     spec->vcpus = 2;
     spec->memory_kib = 1024 * 1024;
     spec->console_socket = g_strdup("/r/console");
+    spec->exit_pipe = g_strdup("/r/exit");
     return spec;
 }
 
@@ -81,7 +82,10 @@ static void test_minimal(void)
         {"/domain/devices/emulator", "/q"},
         {"/domain/devices/serial/source/@path", "/r/console"},
         {"/domain/devices/serial/source/@mode", "bind"},
-        {"/domain/devices/channel/target/@name", "org.qemu.guest_agent.0"},
+        {"/domain/devices/channel[1]/target/@name", "org.qemu.guest_agent.0"},
+        {"/domain/devices/channel[2]/@type", "pipe"},
+        {"/domain/devices/channel[2]/source/@path", "/r/exit"},
+        {"/domain/devices/channel[2]/target/@name", "org.ocivirt.exit"},
         {"/domain/devices/memballoon/@freePageReporting", "on"},
         {"/domain/devices/memballoon/@model", "virtio"},
         {"/domain/devices/rng/backend", "/dev/urandom"},
@@ -104,15 +108,17 @@ static void test_optional(void)
         "/domain/metadata",      "/domain/vcpu/@cpuset", "/domain/os/kernel",
         "/domain/os/initrd",     "/domain/os/cmdline",   "/domain/os/dtb",
         "/domain/os/@firmware",  "/domain/features/tcg", "/domain/cpu/model",
-        "/domain/q:commandline", "/domain/devices/disk",
+        "/domain/q:commandline", "/domain/devices/disk", "/domain/memoryBacking",
+        "/domain/numatune",      "/domain/seclabel",     "/domain/devices/hostdev",
+        "/domain/sysinfo",       "/domain/os/smbios",    "/domain/os/nvram",
+        "/domain/os/firmware",
     };
     for (int aarch64 = 0; aarch64 < 2; aarch64++) {
         g_autoptr(vm_spec) spec = new_spec();
         spec->arch = aarch64 ? VM_ARCH_AARCH64 : VM_ARCH_X86_64;
         for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
             g_autofree char *path = g_strdup_printf("count(%s)", paths[i]);
-            bool efi = aarch64 && g_str_equal(paths[i], "/domain/os/@firmware");
-            expect_answer(spec, path, efi ? "1" : "0");
+            expect_answer(spec, path, "0");
         }
     }
 }
@@ -173,14 +179,53 @@ static void test_aarch64(void)
     spec->arch = VM_ARCH_AARCH64;
     expect_answer(spec, "/domain/os/type/@arch", "aarch64");
     expect_answer(spec, "/domain/os/type/@machine", "virt");
-    expect_answer(spec, "/domain/os/@firmware", "efi");
-    expect_answer(spec, "count(/domain/features/acpi)", "1");
     expect_answer(spec, "count(/domain/features/apic|/domain/clock/timer|//panic)", "0");
-    spec->kernel = g_strdup("/k");
-    expect_answer(spec, "count(/domain/os/@firmware)", "0");
     expect_answer(spec, "count(/domain/features/acpi)", "0");
+    spec->uefi = true;
+    expect_answer(spec, "count(/domain/features/acpi)", "1");
     spec->machine = g_strdup("virt-8.0");
     expect_answer(spec, "/domain/os/type/@machine", "virt-8.0");
+}
+
+static void test_uefi(void)
+{
+    g_autoptr(vm_spec) spec = new_spec();
+    spec->uefi = true;
+    spec->nvram = g_strdup("/r/vars");
+    expect_answer(spec, "/domain/os/@firmware", "efi");
+    expect_answer(spec, "/domain/os/nvram", "/r/vars");
+    expect_answer(spec, "/domain/os/firmware/feature[@name='secure-boot']/@enabled", "no");
+    expect_answer(spec, "/domain/os/firmware/feature[@name='enrolled-keys']/@enabled", "no");
+    spec->kernel = g_strdup("/k");
+    expect_answer(spec, "/domain/os/@firmware", "efi");
+}
+
+static void test_first_boot(void)
+{
+    g_autoptr(vm_spec) spec = new_spec();
+    vm_spec_add_disk(spec, "/i", "raw");
+    spec->seed = vm_seed_new();
+    spec->seed->path = g_strdup("/r/seed");
+    spec->seed->target = g_strdup("vdb");
+    g_ptr_array_add(spec->oem_strings, g_strdup("a=<b>"));
+    g_ptr_array_add(spec->oem_strings, g_strdup("c,d"));
+    vm_spec_add_fw_cfg(spec, "opt/x", g_bytes_new_static("1", 1), "/r");
+    vm_spec_add_fw_cfg(spec, "opt/y", g_bytes_new_static("2", 1), "/r");
+    static const char *const answers[][2] = {
+        {"/domain/devices/disk[2]/source/@file", "/r/seed"},
+        {"/domain/devices/disk[2]/driver/@type", "raw"},
+        {"/domain/devices/disk[2]/target/@dev", "vdb"},
+        {"/domain/devices/disk[2]/serial", "cidata"},
+        {"count(/domain/devices/disk[2]/readonly)", "1"},
+        {"/domain/os/smbios/@mode", "sysinfo"},
+        {"/domain/sysinfo[@type='smbios']/oemStrings/entry[1]", "a=<b>"},
+        {"/domain/sysinfo[@type='smbios']/oemStrings/entry[2]", "c,d"},
+        {"/domain/sysinfo[@type='fwcfg']/entry[@name='opt/x']/@file", "/r/fw_cfg-0"},
+        {"/domain/sysinfo[@type='fwcfg']/entry[@name='opt/y']/@file", "/r/fw_cfg-1"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
+        expect_answer(spec, answers[i][0], answers[i][1]);
+    }
 }
 
 static void test_others(void)
@@ -234,6 +279,133 @@ static void test_disks(void)
     }
 }
 
+static void test_disk_names(void)
+{
+    static const struct {
+        unsigned number;
+        const char *name;
+    } cases[] = {{0, "vda"},   {25, "vdz"},   {26, "vdaa"},   {51, "vdaz"},
+                 {52, "vdba"}, {701, "vdzz"}, {702, "vdaaa"}, {VM_DISKS_MAX - 1, "vdcb"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *name = vm_disk_name(cases[i].number);
+        expect_str(cases[i].name, name, cases[i].name);
+    }
+}
+
+static void test_disk_io(void)
+{
+    static const struct {
+        enum vm_disk_io io;
+        const char *cache, *aio;
+    } cases[] = {
+        {VM_DISK_CACHED, "", ""},
+        {VM_DISK_DIRECT, "none", ""},
+        {VM_DISK_DIRECT_NATIVE, "none", "native"},
+    };
+    g_autoptr(vm_spec) spec = new_spec();
+    struct vm_disk *disk = vm_spec_add_disk(spec, "/a", "qcow2");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        disk->io = cases[i].io;
+        expect_answer(spec, "string(/domain/devices/disk/driver/@cache)", cases[i].cache);
+        expect_answer(spec, "string(/domain/devices/disk/driver/@io)", cases[i].aio);
+    }
+    /* whatever it says that it stands on */
+    expect_answer(spec, "count(/domain/devices/disk/backingStore[not(*)][not(@*)])", "1");
+}
+
+/* Up to 16 disks are libvirt's to place; of more, eight share a port. */
+static void test_disk_ports(void)
+{
+    g_autoptr(vm_spec) spec = new_spec();
+    for (int i = 0; i < 16; i++) {
+        vm_spec_add_disk(spec, "/a", "raw");
+    }
+    expect_answer(spec, "count(/domain/devices/disk/address)", "0");
+    vm_spec_add_disk(spec, "/a", "raw");
+    static const char *const answers[][2] = {
+        {"count(/domain/devices/controller[@model='pcie-root-port'])", "3"},
+        {"count(/domain/devices/disk/address[@multifunction='on'])", "3"},
+        {"count(/domain/devices/disk/address[@function='0x0'])", "3"},
+        {"/domain/devices/disk[8]/address/@bus", "0x01"},
+        {"/domain/devices/disk[8]/address/@function", "0x7"},
+        {"/domain/devices/disk[9]/address/@bus", "0x02"},
+        {"/domain/devices/disk[17]/address/@bus", "0x03"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
+        expect_answer(spec, answers[i][0], answers[i][1]);
+    }
+}
+
+/* A block device, read-only or not, with a serial or without; each limit by itself. */
+static void test_block_disks(void)
+{
+    static const struct {
+        gsize offset;
+        const char *name;
+    } limits[] = {
+        {G_STRUCT_OFFSET(struct vm_throttle, read_bytes), "read_bytes_sec"},
+        {G_STRUCT_OFFSET(struct vm_throttle, write_bytes), "write_bytes_sec"},
+        {G_STRUCT_OFFSET(struct vm_throttle, read_ops), "read_iops_sec"},
+        {G_STRUCT_OFFSET(struct vm_throttle, write_ops), "write_iops_sec"},
+    };
+    g_autoptr(vm_spec) spec = new_spec();
+    struct vm_disk *disk = vm_spec_add_disk(spec, "/dev/sdb", "raw");
+    disk->block = true;
+    expect_answer(spec, "/domain/devices/disk/@type", "block");
+    expect_answer(spec, "/domain/devices/disk/source/@dev", "/dev/sdb");
+    expect_answer(spec, "count(/domain/devices/disk/*)", "3");
+    disk->readonly = true;
+    disk->serial = g_strdup("s");
+    expect_answer(spec, "count(/domain/devices/disk/readonly)", "1");
+    expect_answer(spec, "/domain/devices/disk/serial", "s");
+    for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
+        g_autofree char *path = g_strdup_printf("/domain/devices/disk/iotune/%s", limits[i].name);
+        disk->throttle = (struct vm_throttle){0, 0, 0, 0};
+        *(guint64 *)((char *)&disk->throttle + limits[i].offset) = VM_THROTTLE_MAX;
+        expect_answer(spec, path, "1000000000000000");
+        expect_answer(spec, "count(/domain/devices/disk/iotune/*)", "1");
+    }
+}
+
+static void test_memory_source(void)
+{
+    static const char *const modes[] = {
+        [VM_NUMA_STRICT] = "strict",
+        [VM_NUMA_INTERLEAVE] = "interleave",
+        [VM_NUMA_PREFERRED] = "preferred",
+    };
+    g_autoptr(vm_spec) spec = new_spec();
+    spec->hugepage_kib = 1024 * 1024;
+    expect_answer(spec, "/domain/memoryBacking/hugepages/page/@size", "1048576");
+    expect_answer(spec, "/domain/memoryBacking/hugepages/page/@unit", "KiB");
+    expect_answer(spec, "/domain/memoryBacking/source/@type", "memfd");
+    spec->numa_nodes = g_strdup("0-1");
+    for (gsize i = 0; i < G_N_ELEMENTS(modes); i++) {
+        spec->numa_mode = i;
+        expect_answer(spec, "/domain/numatune/memory/@mode", modes[i]);
+        expect_answer(spec, "/domain/numatune/memory/@nodeset", "0-1");
+    }
+}
+
+/* Who stands for QEMU until it becomes it; whom QEMU is confined as; what is passed through. */
+static void test_process(void)
+{
+    g_autoptr(vm_spec) spec = new_spec();
+    struct vm_pci_device device = {0x1, 0x23, 0x1f, 0x7};
+    spec->launcher = g_strdup("/launcher");
+    spec->security_model = g_strdup("apparmor");
+    spec->security_label = g_strdup("profile<");
+    g_array_append_val(spec->pci_devices, device);
+    expect_answer(spec, "/domain/devices/emulator", "/launcher");
+    expect_answer(spec, "/domain/seclabel[@type='static'][@relabel='no']/@model", "apparmor");
+    expect_answer(spec, "/domain/seclabel/label", "profile<");
+    expect_answer(spec, "/domain/devices/hostdev[@managed='no'][@type='pci']/@mode", "subsystem");
+    expect_answer(spec,
+                  "/domain/devices/hostdev/source/address[@domain='0x0001'][@bus='0x23']"
+                  "[@slot='0x1f']/@function",
+                  "0x7");
+}
+
 static void test_metadata(void)
 {
     g_autoptr(vm_spec) spec = new_spec();
@@ -255,10 +427,10 @@ static void test_hostile(void)
     for (gsize i = 0; i < G_N_ELEMENTS(strings); i++) {
         const char *s = strings[i];
         g_autoptr(vm_spec) spec = vm_spec_new();
-        char **const members[] = {&spec->name,        &spec->uuid,          &spec->machine,
-                                  &spec->cpu_model,   &spec->emulator,      &spec->cpuset,
-                                  &spec->kernel,      &spec->initrd,        &spec->cmdline,
-                                  &spec->device_tree, &spec->console_socket};
+        char **const members[] = {&spec->name,        &spec->uuid,           &spec->machine,
+                                  &spec->cpu_model,   &spec->emulator,       &spec->cpuset,
+                                  &spec->kernel,      &spec->initrd,         &spec->cmdline,
+                                  &spec->device_tree, &spec->console_socket, &spec->exit_pipe};
         for (gsize j = 0; j < G_N_ELEMENTS(members); j++) {
             *members[j] = g_strdup(s);
         }
@@ -266,7 +438,7 @@ static void test_hostile(void)
         vm_spec_add_disk(spec, s, s)->overlay = g_strdup(s);
         vm_spec_add_metadata(spec, s, s);
         expect_answer(spec, "count(/domain)", "1");
-        expect_answer(spec, "count(/domain/devices/*)", "9");
+        expect_answer(spec, "count(/domain/devices/*)", "10");
     }
 }
 
@@ -280,6 +452,7 @@ static void test_architectures(void)
         g_assert_cmpstr(vm_arch_machine(arch), ==, names[arch][1]);
         g_assert_cmpstr(vm_arch_console(arch), ==, names[arch][2]);
     }
+    g_assert_cmpint(vm_arch_native(), <, VM_ARCH_COUNT);
     vm_spec_free(NULL);
 }
 
@@ -293,8 +466,16 @@ int main(int argc, char **argv)
     g_test_add_func("/domain-xml/accel-and-cpu", test_accel_and_cpu);
     g_test_add_func("/domain-xml/tcg-cache", test_tcg_cache);
     g_test_add_func("/domain-xml/aarch64", test_aarch64);
+    g_test_add_func("/domain-xml/uefi", test_uefi);
+    g_test_add_func("/domain-xml/first-boot", test_first_boot);
     g_test_add_func("/domain-xml/others", test_others);
     g_test_add_func("/domain-xml/disks", test_disks);
+    g_test_add_func("/domain-xml/block-disks", test_block_disks);
+    g_test_add_func("/domain-xml/disk-names", test_disk_names);
+    g_test_add_func("/domain-xml/disk-io", test_disk_io);
+    g_test_add_func("/domain-xml/disk-ports", test_disk_ports);
+    g_test_add_func("/domain-xml/memory-source", test_memory_source);
+    g_test_add_func("/domain-xml/process", test_process);
     g_test_add_func("/domain-xml/metadata", test_metadata);
     g_test_add_func("/domain-xml/hostile", test_hostile);
     g_test_add_func("/domain-xml/architectures", test_architectures);

@@ -203,8 +203,6 @@ static void test_place(void)
          "vm.hwConfig.memory"},
         {"{'ociVersion':'1.0.0','vm':{" KERNEL ",'hwconfig':{'memory':8589934592}}}", NULL,
          "vm.hwconfig.memory"},
-        {"{" BOOT ",'linux':{'resources':{'memory':{'limit':8589934592}}}}", NULL,
-         "linux.resources.memory.limit"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct fixture f;
@@ -212,6 +210,32 @@ static void test_place(void)
         expect_uint(cases[i].json, memory, 0);
         expect(cases[i].json, fixture_has_only(&f, cases[i].where, "do not fit the container's"));
         fixture_finish(&f);
+    }
+}
+
+/* It says the most that there may be. The container's own limit may be lower, and often is the
+ * same: then what QEMU needs has to fit, too. */
+static void test_limit_is_no_demand(void)
+{
+    static const char *const formats[] = {
+        LIMIT,
+        "{" BOOT ",'annotations':{'io.kubernetes.cri.sandbox-memory':'%" G_GINT64_FORMAT "'}}"};
+    for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
+        struct fixture f;
+        guint64 most = memory_of(&f, "{" BOOT "}", NULL, VM_ACCEL_TCG, limits[i]);
+        fixture_finish(&f);
+        const guint64 asked[][2] = {
+            {most, most}, {most + 1, most}, {limits[i], most}, {16 * MIB, 16 * MIB}};
+        for (gsize k = 0; k < G_N_ELEMENTS(asked) * G_N_ELEMENTS(formats); k++) {
+            const guint64 *sizes = asked[k / G_N_ELEMENTS(formats)];
+            g_auto(GStrv) halves =
+                g_strsplit(formats[k % G_N_ELEMENTS(formats)], "%" G_GINT64_FORMAT, 2);
+            g_autofree char *json =
+                g_strdup_printf("%s%" G_GUINT64_FORMAT "%s", halves[0], sizes[0], halves[1]);
+            expect_uint(json, memory_of(&f, json, NULL, VM_ACCEL_TCG, limits[i]), sizes[1]);
+            expect(json, fixture_is_fine(&f));
+            fixture_finish(&f);
+        }
     }
 }
 
@@ -282,6 +306,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/explicit-fits-or-not", test_explicit_fits_or_not);
     g_test_add_func("/memory/remedy-works", test_remedy_works);
     g_test_add_func("/memory/place", test_place);
+    g_test_add_func("/memory/limit-is-no-demand", test_limit_is_no_demand);
     g_test_add_func("/memory/too-little", test_too_little);
     g_test_add_func("/memory/too-much", test_too_much);
     g_test_add_func("/memory/no-room", test_no_room);

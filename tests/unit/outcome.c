@@ -67,6 +67,54 @@ static const struct outcome {
       .status_known = true,
       .qemu_status = SIGNALED(SIGKILL)}},
 
+    {"it reported a status",
+     7,
+     "the guest powered off and reported exit status 7",
+     {.guest_ran = true,
+      .guest_powered_off = true,
+      .status_known = true,
+      .guest_reported = true,
+      .guest_status = 7}},
+    {"it reported 0",
+     0,
+     "reported exit status 0",
+     {.guest_ran = true, .guest_powered_off = true, .guest_reported = true}},
+    {"a status means nothing before it is reported",
+     0,
+     "the guest powered off",
+     {.guest_ran = true, .guest_powered_off = true, .guest_status = 7}},
+    {"it reported a status, and libvirt's word never came",
+     7,
+     "reported exit status 7",
+     {.guest_ran = true, .status_known = true, .guest_reported = true, .guest_status = 7}},
+    {"it reported a status and powered off as it was to be ended at once",
+     7,
+     "reported exit status 7",
+     {.guest_ran = true,
+      .guest_powered_off = true,
+      .force_asked = true,
+      .sent_term = true,
+      .status_known = true,
+      .guest_reported = true,
+      .guest_status = 7}},
+    {"it reported a status, and crashed",
+     134,
+     "the guest crashed",
+     {.guest_ran = true, .guest_crashed = true, .guest_reported = true, .guest_status = 7}},
+    {"it reported a status, and did not power off",
+     137,
+     "did not power off within its stop-timeout",
+     {.guest_ran = true,
+      .stop_asked = true,
+      .sent_term = true,
+      .status_known = true,
+      .guest_reported = true,
+      .guest_status = 7}},
+    {"nothing that did not run reports",
+     0,
+     "before the guest ran",
+     {.stop_asked = true, .guest_reported = true, .guest_status = 7}},
+
     {"the guest crashed", 134, "the guest crashed", {.guest_ran = true, .guest_crashed = true}},
     {"it crashed when it was to stop",
      134,
@@ -244,6 +292,12 @@ static void test_all_combinations(void)
             /* success is what the guest did, or what was done before it could do anything */
             bool guest_was_killed = facts.guest_ran && facts.sent_kill;
             expect(row, status != 0 || !guest_was_killed);
+            /* and only that is what a status of the guest's own replaces */
+            facts.guest_reported = true;
+            facts.guest_status = 7;
+            g_autofree char *reported = NULL;
+            expect_uint(row, lifecycle_outcome(&facts, &reported),
+                        status == 0 && facts.guest_ran ? 7 : status);
         }
     }
 }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/host/overlay.h"
+#include "src/host/qemu_img.h"
 #include "src/util/error.h"
 #include "tests/unit/expect.h"
 
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static char *scratch; /* a directory */
 
@@ -49,13 +53,20 @@ static char *make_image(const char *name, const char *format)
     return path;
 }
 
-/* overlay_prepare() for IMAGE with the overlay NAME. */
-static bool prepare(const char *image, const char *format, const char *name, GError **error)
+static bool prepare_sized(const char *image, const char *format, const char *name, guint64 size,
+                          GError **error)
 {
     g_autoptr(vm_spec) spec = vm_spec_new();
     struct vm_disk *disk = vm_spec_add_disk(spec, image, format);
     disk->overlay = in_scratch(name);
+    disk->size = size;
     return overlay_prepare(disk, error);
+}
+
+/* overlay_prepare() for IMAGE with the overlay NAME. */
+static bool prepare(const char *image, const char *format, const char *name, GError **error)
+{
+    return prepare_sized(image, format, name, 0, error);
 }
 
 /* What the overlay NAME says of itself, for @key. */
@@ -131,6 +142,137 @@ static void test_of_another_image(void)
     g_assert_true(exists("mine"));
 }
 
+static struct timespec time_of(const char *path)
+{
+    struct stat status;
+    g_assert_cmpint(stat(path, &status), ==, 0);
+    return status.st_mtim;
+}
+
+static void set_time(const char *path, struct timespec time)
+{
+    const struct timespec times[] = {time, time};
+    g_assert_cmpint(utimensat(AT_FDCWD, path, times, 0), ==, 0);
+}
+
+/* Writes a byte to @path, at @at, and leaves the time of its last change as it was. */
+static void change(const char *path, off_t at)
+{
+    struct timespec before = time_of(path);
+    int fd = open(path, O_WRONLY);
+    g_assert_cmpint(pwrite(fd, "x", 1, at), ==, 1);
+    close(fd);
+    set_time(path, before);
+}
+
+static void expect_changed(const char *image, const char *name, const char *what)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *overlay = in_scratch(name);
+    expect(what, !prepare(image, "raw", name, &error));
+    if (error != NULL) {
+        expect(what, error->code == ERROR_CONFIG);
+        expect(error->message, strstr(error->message, what) != NULL);
+        expect(error->message, strstr(error->message, image) != NULL);
+        expect(error->message, strstr(error->message, overlay) != NULL);
+        expect(error->message, strstr(error->message, "remove the overlay") != NULL);
+    }
+    expect(what, exists(name));
+}
+
+/* The same file with other data in it is another image. */
+static void test_image_changed(void)
+{
+    static const off_t places[] = {0, 1 << 20, (16 << 20) - 1, (16 << 20) / 25 * 3 + 7};
+    g_autofree char *image = make_image("changing.raw", "raw");
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *name = g_strdup_printf("changing-%zu", i);
+        g_assert_true(prepare(image, "raw", name, NULL));
+        g_assert_true(prepare(image, "raw", name, NULL));
+        change(image, places[i]);
+        expect_changed(image, name, "there are other data in it");
+    }
+    g_assert_true(prepare(image, "raw", "later", NULL));
+    struct timespec time = time_of(image);
+    set_time(image, (struct timespec){86400, 5});
+    expect_changed(image, "later", "it was written at 1970-01-02 00:00:00.000000005");
+    set_time(image, time);
+    g_assert_true(prepare(image, "raw", "later", NULL));
+    g_assert_cmpint(truncate(image, 17 << 20), ==, 0);
+    expect_changed(image, "later", "its size, 17 MiB, was 16 MiB");
+}
+
+/* Who removes the record says that the image is right, and has it looked at as if it were new. */
+static void test_record_removed(void)
+{
+    g_autofree char *image = make_image("trusted.raw", "raw");
+    g_autofree char *record = in_scratch("trusted.json");
+    g_autoptr(GError) error = NULL;
+    g_assert_true(prepare(image, "raw", "trusted.qcow2", NULL));
+    change(image, 0);
+    g_assert_false(prepare(image, "raw", "trusted.qcow2", NULL));
+    g_unlink(record);
+    g_assert_true(prepare(image, "raw", "trusted.qcow2", &error));
+    g_assert_no_error(error);
+    g_assert_true(exists("trusted.json"));
+    change(image, 5);
+    g_assert_false(prepare(image, "raw", "trusted.qcow2", NULL));
+}
+
+static void test_record_spoilt(void)
+{
+    static const char *const texts[] = {"", "{}", "[1]", "{\"image\": 5}"};
+    g_autofree char *image = make_image("noted.raw", "raw");
+    g_autofree char *record = in_scratch("noted.json");
+    g_assert_true(prepare(image, "raw", "noted.qcow2", NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_true(g_file_set_contents(record, texts[i], -1, NULL));
+        g_assert_false(prepare(image, "raw", "noted.qcow2", &error));
+        g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
+        g_assert_nonnull(strstr(error->message, record));
+    }
+}
+
+/* With its record nothing has to be looked at by qemu-img. */
+static void test_record_is_enough(void)
+{
+    g_autofree char *image = make_image("quick.qcow2", "qcow2");
+    g_autofree char *path = g_strdup(g_getenv("PATH"));
+    g_autoptr(GError) error = NULL;
+    g_assert_true(prepare(image, "qcow2", "quick", &error));
+    g_setenv("PATH", "/nonexistent", TRUE);
+    g_assert_true(prepare(image, "qcow2", "quick", &error));
+    g_setenv("PATH", path, TRUE);
+    g_assert_no_error(error);
+}
+
+static guint64 overlay_size(const char *name)
+{
+    g_autofree char *path = in_scratch(name);
+    struct qemu_img_info info;
+    g_assert_true(qemu_img_info(path, "qcow2", ERROR_CONFIG, &info, NULL));
+    guint64 size = info.size;
+    qemu_img_info_clear(&info);
+    return size;
+}
+
+/* It grows when it is made, and later, and never shrinks. */
+static void test_grown(void)
+{
+    g_autofree char *image = make_image("small.raw", "raw");
+    g_assert_true(prepare_sized(image, "raw", "grown", (20 << 20) + 1, NULL));
+    g_assert_cmpuint(overlay_size("grown"), ==, (20 << 20) + 512);
+    g_assert_true(prepare_sized(image, "raw", "grown", 0, NULL));
+    g_assert_cmpuint(overlay_size("grown"), ==, (20 << 20) + 512);
+    g_assert_true(prepare_sized(image, "raw", "grown", 30 << 20, NULL));
+    g_assert_cmpuint(overlay_size("grown"), ==, 30 << 20);
+    g_assert_true(prepare_sized(image, "raw", "grown", 18 << 20, NULL));
+    g_assert_cmpuint(overlay_size("grown"), ==, 30 << 20);
+    g_assert_true(prepare_sized(image, "raw", "not-grown", 1 << 20, NULL));
+    g_assert_cmpuint(overlay_size("not-grown"), ==, 16 << 20);
+}
+
 static void test_not_what_it_is_called(void)
 {
     g_autofree char *image = make_image("really.raw", "raw");
@@ -182,6 +324,7 @@ static void test_nowhere_to_write(void)
 static void test_half_made(void)
 {
     static const char full[] = "#!/bin/sh\n"
+                               "[ \"$1\" = create ] || exec /usr/bin/qemu-img \"$@\"\n"
                                "for last; do :; done\n"
                                "echo half >\"$last\"\n"
                                "echo 'qemu-img: No space left on device' >&2\n"
@@ -230,6 +373,11 @@ int main(int argc, char **argv)
     g_test_add_func("/overlay/made", test_made);
     g_test_add_func("/overlay/kept", test_kept);
     g_test_add_func("/overlay/of-another-image", test_of_another_image);
+    g_test_add_func("/overlay/image-changed", test_image_changed);
+    g_test_add_func("/overlay/record-removed", test_record_removed);
+    g_test_add_func("/overlay/record-spoilt", test_record_spoilt);
+    g_test_add_func("/overlay/record-is-enough", test_record_is_enough);
+    g_test_add_func("/overlay/grown", test_grown);
     g_test_add_func("/overlay/not-what-it-is-called", test_not_what_it_is_called);
     g_test_add_func("/overlay/image-on-another", test_image_on_another);
     g_test_add_func("/overlay/spoilt", test_spoilt);

@@ -155,16 +155,17 @@ static void test_format(void)
         {GIB + 512 * MIB, "1.5 GiB"},
         {16 * MIB, "16 MiB"},
         {2 * TIB, "2 TiB"},
+        {1187 * MIB, "1187 MiB"},
+        {536870911, "536870911 bytes"},
+        {1, "1 byte"},
+        {0, "0 bytes"},
+        {1000, "1000 bytes"},
+        {KIB, "1 KiB"},
+        {G_MAXUINT64, "18446744073709551615 bytes"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
         g_autofree char *text = quantity_format_size(sizes[i].bytes);
         g_assert_cmpstr(text, ==, sizes[i].text);
-    }
-    static const guint64 any[] = {0, 1, 1000, KIB, 536870911, 1187 * MIB, G_MAXUINT64};
-    for (gsize i = 0; i < G_N_ELEMENTS(any); i++) {
-        g_autofree char *text = quantity_format_size(any[i]);
-        expect(text, g_str_is_ascii(text));
-        expect(text, g_ascii_isdigit(*text));
     }
 }
 

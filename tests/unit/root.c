@@ -56,7 +56,7 @@ static void choose_and_open(struct root *root, const char *name)
 {
     g_autoptr(GError) error = NULL;
     choose(root, name);
-    root_open(root, &error);
+    root_open(root, NULL, &error);
     g_assert_no_error(error);
 }
 
@@ -190,7 +190,7 @@ static void test_cannot_open(void)
     struct root root;
     g_autoptr(GError) error = NULL;
     choose(&root, "not/there");
-    g_assert_false(root_open(&root, &error));
+    g_assert_false(root_open(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, root.path));
     g_assert_true(g_str_has_suffix(error->message, ": No such file or directory"));
@@ -199,7 +199,7 @@ static void test_cannot_open(void)
     g_clear_error(&error);
     choose(&root, "file");
     g_assert_true(g_file_set_contents(root.path, "x", -1, NULL));
-    g_assert_false(root_open(&root, &error));
+    g_assert_false(root_open(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, root.path));
     root_finish(&root);
@@ -216,7 +216,7 @@ static void test_symlink(void)
     g_assert_cmpint(g_mkdir(target, 0700), ==, 0);
     choose(&root, "link");
     g_assert_cmpint(symlink(target, root.path), ==, 0);
-    g_assert_false(root_open(&root, &error));
+    g_assert_false(root_open(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, root.path));
     root_finish(&root);
@@ -227,7 +227,7 @@ static void write_instance(const struct root *root, pid_t qemu, guint64 started)
 {
     struct instance instance;
     g_autofree char *path = root_file(root, "instance.json");
-    instance_init(&instance, "first");
+    instance_init(&instance, "first", getpid());
     instance.qemu = qemu;
     instance.qemu_started = started;
     g_assert_true(instance_write(&instance, path, NULL));
@@ -241,7 +241,7 @@ static void test_busy(void)
 
     g_autoptr(GError) early = NULL;
     choose(&second, "busy");
-    g_assert_false(root_open(&second, &early)); /* before the first has said who it is */
+    g_assert_false(root_open(&second, NULL, &early)); /* before the first has said who it is */
     g_assert_error(early, ERROR_DOMAIN, ERROR_BUSY);
     g_assert_nonnull(strstr(early->message, first.path));
     root_finish(&second);
@@ -249,7 +249,7 @@ static void test_busy(void)
     write_instance(&first, 0, 0);
     g_autoptr(GError) late = NULL;
     choose(&second, "busy");
-    g_assert_false(root_open(&second, &late));
+    g_assert_false(root_open(&second, NULL, &late));
     g_assert_error(late, ERROR_DOMAIN, ERROR_BUSY);
     g_autofree char *who = g_strdup_printf("pid %d (first)", getpid());
     g_assert_nonnull(strstr(late->message, who));
@@ -270,7 +270,7 @@ static void test_busy_leaves_all(void)
     put(&first, "lib/qemu/x", "");
     put(&first, "etc/qemu.conf", "");
     choose(&second, "busy-2");
-    g_assert_false(root_open(&second, NULL));
+    g_assert_false(root_open(&second, NULL, NULL));
     root_finish(&second);
     static const char *const names[] = {"instance.json", "run/console.sock", "lib/qemu/x",
                                         "etc/qemu.conf"};
@@ -290,11 +290,22 @@ static void test_vm_of_a_dead_ocivirt(void)
     choose(&root, "orphan");
     write_instance(&root, getpid(), instance_start_time(getpid())); /* we stand in for QEMU */
     put(&root, "run/console.sock", "");
-    g_assert_false(root_open(&root, &error));
+    g_assert_false(root_open(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_BUSY);
     g_autofree char *remedy = g_strdup_printf("kill %d", getpid());
+    struct instance survivor;
     g_assert_nonnull(strstr(error->message, remedy));
     g_assert_nonnull(strstr(error->message, "first"));
+    root_finish(&root);
+
+    /* who can go on with it finds all in place */
+    choose(&root, "orphan");
+    g_assert_true(root_open(&root, &survivor, NULL));
+    g_assert_cmpint(survivor.qemu, ==, getpid());
+    g_assert_true(has(&root, "run/console.sock"));
+    instance_finish(&survivor);
+    root_abandon(&root);
+    g_assert_true(has(&root, "run/console.sock"));
     root_finish(&root);
 
     choose(&root, "orphan");
@@ -303,7 +314,7 @@ static void test_vm_of_a_dead_ocivirt(void)
 
     /* the pid is somebody else's by now */
     write_instance(&root, getpid(), instance_start_time(getpid()) + 1);
-    g_assert_true(root_open(&root, NULL));
+    g_assert_true(root_open(&root, NULL, NULL));
     g_assert_false(has(&root, "instance.json"));
     root_finish(&root);
 }
@@ -350,7 +361,7 @@ static void test_sweep(void)
     g_assert_false(has(&after, "run"));
 
     fill(&after); /* a life that nobody has finished: the restarted container */
-    g_assert_true(root_open(&after, NULL));
+    g_assert_true(root_open(&after, NULL, NULL));
     check_swept(&after);
     g_assert_true(has(&after, "run"));
     root_finish(&after);
@@ -389,7 +400,7 @@ static void test_foreign_directory(void)
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         put(&root, names[i], "x");
     }
-    g_assert_false(root_open(&root, &error));
+    g_assert_false(root_open(&root, NULL, &error));
     g_assert_nonnull(error);
     if (error != NULL) {
         g_assert_error(error, ERROR_DOMAIN, ERROR_USAGE);
@@ -414,7 +425,7 @@ static void test_familiar_directory(void)
     put(&root, "lost+found/#1", "");
     put(&root, ".config/x", "");
     g_autoptr(GError) error = NULL;
-    g_assert_true(root_open(&root, &error));
+    g_assert_true(root_open(&root, NULL, &error));
     g_assert_no_error(error);
     check_swept(&root);
     g_assert_true(has(&root, "lost+found/#1"));
@@ -436,7 +447,7 @@ static void test_owner(void)
         g_free(root.path);
         root.path = g_strdup("/usr"); /* root's */
     }
-    g_assert_false(root_open(&root, &error));
+    g_assert_false(root_open(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, "belongs to uid 0"));
     root_finish(&root);
@@ -450,14 +461,14 @@ static void test_temporary(void)
     root.temporary = true;
     g_autofree char *path = g_strdup(root.path);
     g_autoptr(GError) error = NULL;
-    g_assert_true(root_open(&root, &error));
+    g_assert_true(root_open(&root, NULL, &error));
     g_assert_no_error(error);
     fill(&root);
 
     /* its name was made up by us: if it is there, it is somebody's trap */
     choose(&other, "temporary");
     other.temporary = true;
-    g_assert_false(root_open(&other, &error));
+    g_assert_false(root_open(&other, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     root_finish(&other);
     g_assert_true(has(&root, "disks/vda.qcow2"));
@@ -471,7 +482,7 @@ static void test_qemu_conf(void)
     struct root root;
     g_autoptr(GError) error = NULL;
     choose_and_open(&root, "conf");
-    g_assert_true(root_write_qemu_conf(&root, &error));
+    g_assert_true(root_write_qemu_conf(&root, NULL, &error));
     g_assert_no_error(error);
     g_autofree char *path = root_file(&root, "etc/qemu.conf");
     g_autofree char *text = NULL;
@@ -489,7 +500,7 @@ static void test_qemu_conf(void)
                     geteuid() == 0);
     g_assert_true(g_str_has_suffix(text, "\n"));
     root_sweep(&root);
-    g_assert_false(root_write_qemu_conf(&root, &error));
+    g_assert_false(root_write_qemu_conf(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, path));
     root_finish(&root);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/util/ports.h"
 #include "tests/unit/expect.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/settings_rows.h"
 
 #define BOOT "'ociVersion':'1.0.0','vm':{'image':{'path':'/i'}}"
 
@@ -26,9 +28,16 @@ static void test_defaults(void)
     g_assert_cmpint(f.settings.console, ==, OCI_CONSOLE_AUTO);
     g_assert_null(f.settings.cpu_model);
     g_assert_cmpuint(f.settings.cpus, ==, 0);
+    g_assert_cmpuint(f.settings.hugepages, ==, 0);
+    g_assert_null(f.settings.seccomp);
+    g_assert_cmpint(f.settings.disk, ==, OCI_DISK_AUTO);
+    g_assert_cmpuint(f.settings.disk_size, ==, 0);
     g_assert_null(f.settings.machine);
     g_assert_cmpuint(f.settings.memory, ==, 0);
     g_assert_cmpint(f.settings.on_reboot, ==, OCI_REBOOT_RESTART);
+    g_assert_null(f.settings.http);
+    g_assert_cmpint(f.settings.ready.kind, ==, OCI_READY_RUNNING);
+    g_assert_null(f.settings.ready.pattern);
     g_assert_cmpint(f.settings.stop_method, ==, OCI_STOP_AUTO);
     g_assert_cmpuint(f.settings.stop_timeout_ms, ==, 8000);
     for (int i = 0; i < OCI_SETTING_COUNT; i++) {
@@ -38,6 +47,25 @@ static void test_defaults(void)
     fixture_finish(&f);
 }
 
+static char *publish_of(const struct oci_settings *s)
+{
+    static const char *const words[] = {"auto", "all", "none", "list"};
+    if (s->published == NULL) {
+        return g_strdup(words[s->publish]);
+    }
+    g_autofree char *tcp = ports_format(s->published, false);
+    g_autofree char *udp = ports_format(s->published, true);
+    return g_strdup_printf("%s %s %s", words[s->publish], tcp, udp);
+}
+
+/* A file has not been read yet. */
+static char *text_of(const struct oci_text *text)
+{
+    g_autofree char *words = oci_text_dup(text);
+    return text->path != NULL ? g_strconcat("file ", text->path, words, NULL)
+                              : g_strconcat("text ", words, NULL);
+}
+
 /* What setting @id has become, as text. */
 static char *value_of(const struct oci_settings *s, enum oci_setting_id id)
 {
@@ -45,85 +73,67 @@ static char *value_of(const struct oci_settings *s, enum oci_setting_id id)
     static const char *const consoles[] = {"auto", "plain", "off"};
     static const char *const reboots[] = {"restart", "exit"};
     static const char *const methods[] = {"auto", "acpi", "agent"};
+    static const char *const readies[] = {"running", "agent", "console", "port"};
+    static const char *const networks[] = {"auto", "passt", "none"};
+    static const char *const disks[] = {"auto", "overlay", "direct"};
+    static const char *const firmwares[] = {"auto", "bios", "uefi"};
     switch (id) {
     case OCI_SETTING_ACCEL:
         return g_strdup(accels[s->accel]);
+    case OCI_SETTING_META_DATA:
+        return text_of(&s->meta_data);
+    case OCI_SETTING_NETWORK_CONFIG:
+        return text_of(&s->network_config);
+    case OCI_SETTING_USER_DATA:
+        return text_of(&s->user_data);
+    case OCI_SETTING_IGNITION:
+        return text_of(&s->ignition);
+    case OCI_SETTING_PASSWORD_HASH:
+        return text_of(&s->password_hash);
+    case OCI_SETTING_SSH_KEYS:
+        return text_of(&s->ssh_keys);
+    case OCI_SETTING_FIRMWARE:
+        return g_strdup(firmwares[s->firmware]);
     case OCI_SETTING_CONSOLE:
         return g_strdup(consoles[s->console]);
     case OCI_SETTING_CPU_MODEL:
         return g_strdup(s->cpu_model);
     case OCI_SETTING_CPUS:
         return g_strdup_printf("%" G_GUINT64_FORMAT, s->cpus);
+    case OCI_SETTING_DISK:
+        return g_strdup(disks[s->disk]);
+    case OCI_SETTING_DISK_SIZE:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, s->disk_size);
+    case OCI_SETTING_HUGEPAGES:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, s->hugepages);
+    case OCI_SETTING_SECCOMP:
+        return g_strdup(s->seccomp);
+    case OCI_SETTING_HTTP:
+        return g_strdup(s->http != NULL ? s->http : "off");
+    case OCI_SETTING_READY:
+        return s->ready.kind == OCI_READY_PORT
+                   ? g_strdup_printf("port %u", s->ready.port)
+                   : g_strconcat(readies[s->ready.kind], s->ready.pattern, NULL);
     case OCI_SETTING_MACHINE:
         return g_strdup(s->machine);
     case OCI_SETTING_MEMORY:
         return g_strdup_printf("%" G_GUINT64_FORMAT, s->memory);
+    case OCI_SETTING_NETWORK:
+        return g_strdup(networks[s->network]);
+    case OCI_SETTING_PUBLISH:
+        return publish_of(s);
     case OCI_SETTING_ON_REBOOT:
         return g_strdup(reboots[s->on_reboot]);
     case OCI_SETTING_STOP_METHOD:
         return g_strdup(methods[s->stop_method]);
+    case OCI_SETTING_TPM:
+        return g_strdup(s->tpm == OCI_TPM_2_0 ? "2.0" : "off");
     case OCI_SETTING_STOP_TIMEOUT:
         return g_strdup_printf("%" G_GUINT64_FORMAT, s->stop_timeout_ms);
     default:
         g_assert_not_reached();
     }
 }
-
-struct row {
-    enum oci_setting_id id;
-    const char *name, *variable;
-    const char *text;
-    const char *value; /* as of value_of(); NULL: refused */
-};
-
-static const struct row rows[] = {
-    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "auto", "auto"},
-    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "kvm", "kvm"},
-    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "tcg", "tcg"},
-    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "KVM", NULL},
-    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "hax", NULL},
-    {OCI_SETTING_ACCEL, "accel", "OCIVIRT_ACCEL", "kvm ", NULL},
-    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "auto", "auto"},
-    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "plain", "plain"},
-    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "off", "off"},
-    {OCI_SETTING_CONSOLE, "console", "OCIVIRT_CONSOLE", "raw", NULL},
-    {OCI_SETTING_CPU_MODEL, "cpu-model", "OCIVIRT_CPU_MODEL", "max", "max"},
-    {OCI_SETTING_CPU_MODEL, "cpu-model", "OCIVIRT_CPU_MODEL", "Skylake-Server", "Skylake-Server"},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "1", "1"},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "255", "255"},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "0", NULL},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "256", NULL},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "-1", NULL},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "1.5", NULL},
-    {OCI_SETTING_CPUS, "cpus", "OCIVIRT_CPUS", "two", NULL},
-    {OCI_SETTING_MACHINE, "machine", "OCIVIRT_MACHINE", "pc", "pc"},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "536870912", "536870912"},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "512M", "536870912"},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "1GiB", "1073741824"},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "1", "1"},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "0", NULL},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "0G", NULL},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "lots", NULL},
-    {OCI_SETTING_MEMORY, "memory", "OCIVIRT_MEMORY", "99999999T", NULL},
-    {OCI_SETTING_ON_REBOOT, "on-reboot", "OCIVIRT_ON_REBOOT", "restart", "restart"},
-    {OCI_SETTING_ON_REBOOT, "on-reboot", "OCIVIRT_ON_REBOOT", "exit", "exit"},
-    {OCI_SETTING_ON_REBOOT, "on-reboot", "OCIVIRT_ON_REBOOT", "halt", NULL},
-    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "auto", "auto"},
-    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "acpi", "acpi"},
-    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "agent", "agent"},
-    {OCI_SETTING_STOP_METHOD, "stop-method", "OCIVIRT_STOP_METHOD", "kill", NULL},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "500ms", "500"},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "20s", "20000"},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "2m", "120000"},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "30", "30000"},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "0", "0"},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "2147483647ms",
-     "2147483647"},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "2147483648ms", NULL},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "1000h", NULL},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "-1s", NULL},
-    {OCI_SETTING_STOP_TIMEOUT, "stop-timeout", "OCIVIRT_STOP_TIMEOUT", "soon", NULL},
-};
 
 static char *annotation_path(const struct row *row)
 {
@@ -175,6 +185,65 @@ static void test_rows_are_complete(void)
     }
 }
 
+/* Any number of each, in their order. */
+static void test_families(void)
+{
+    struct fixture f;
+    READ(&f, "'org.ocivirt.credential.a.b':'one','org.ocivirt.fw-cfg.opt/x/y':'./two',"
+             "'org.ocivirt.credential.c@d':''");
+    g_assert_true(fixture_is_fine(&f));
+    g_assert_cmpuint(f.settings.credentials->len, ==, 2);
+    g_assert_cmpuint(f.settings.fw_cfg->len, ==, 1);
+    const struct oci_named_text *first = g_ptr_array_index(f.settings.credentials, 0);
+    const struct oci_named_text *second = g_ptr_array_index(f.settings.credentials, 1);
+    const struct oci_named_text *third = g_ptr_array_index(f.settings.fw_cfg, 0);
+    g_autofree char *one = text_of(&first->text), *none = text_of(&second->text),
+                    *two = text_of(&third->text);
+    g_assert_cmpstr(first->name, ==, "a.b");
+    g_assert_cmpstr(first->source, ==, "annotations[\"org.ocivirt.credential.a.b\"]");
+    g_assert_cmpstr(one, ==, "text one");
+    g_assert_cmpstr(second->name, ==, "c@d");
+    g_assert_cmpstr(none, ==, "text ");
+    g_assert_cmpstr(third->name, ==, "opt/x/y");
+    g_assert_cmpstr(two, ==, "file ./two");
+    fixture_finish(&f);
+
+    READ(&f, "'org.ocivirt.credential.':'x'");
+    g_assert_true(fixture_has_only(&f, "annotations[\"org.ocivirt.credential.\"]",
+                                   "a name must follow org.ocivirt.credential."));
+    fixture_finish(&f);
+    READ(&f, "'org.ocivirt.credential.a=b':'x'");
+    g_assert_true(
+        fixture_has_only(&f, "annotations[\"org.ocivirt.credential.a=b\"]", "\"a=b\" is no name"));
+    fixture_finish(&f);
+    READ(&f, "'org.ocivirt.fw-cfg.opt/a,b':'x'");
+    g_assert_true(fixture_has_only(&f, "annotations[\"org.ocivirt.fw-cfg.opt/a,b\"]",
+                                   "\"opt/a,b\" is no name"));
+    fixture_finish(&f);
+    READ(&f, "'org.ocivirt.credentials.a':'x'");
+    g_assert_true(fixture_has_only(&f, "annotations[\"org.ocivirt.credentials.a\"]",
+                                   "there is no such setting"));
+    fixture_finish(&f);
+}
+
+/* A report is read by others than a secret is for. */
+static void test_describe(void)
+{
+    static const char *const cases[][3] = {
+        {"memory", "1G", "1G"},
+        {"password-hash", "$6$a$b", "text of 6 bytes"},
+        {"cloud-init.user-data", "./user-data", "the file ./user-data"},
+        {"credential.x", "secret", "text of 6 bytes"},
+        {"fw-cfg.opt/x", "/a", "the file /a"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *key = g_strconcat("org.ocivirt.", cases[i][0], NULL);
+        const struct oci_pair annotation = {key, (char *)cases[i][1]};
+        g_autofree char *said = oci_settings_describe(&annotation);
+        g_assert_cmpstr(said, ==, cases[i][2]);
+    }
+}
+
 static void test_environment_wins(void)
 {
     struct fixture f;
@@ -199,6 +268,8 @@ static void test_environment_wins(void)
     fixture_finish(&f);
 }
 
+#define EMPTY_TEXT "must not be empty; leave it out to say nothing"
+
 /* `-e OCIVIRT_MEMORY=` takes an override back; an empty annotation is a mistake. */
 static void test_empty(void)
 {
@@ -211,14 +282,70 @@ static void test_empty(void)
     g_assert_null(f.settings.cpu_model);
     fixture_finish(&f);
 
-    static const char *const names[] = {"accel",     "console",     "cpu-model",
-                                        "cpus",      "machine",     "memory",
-                                        "on-reboot", "stop-method", "stop-timeout"};
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *annotation = g_strdup_printf("'org.ocivirt.%s':''", names[i]);
-        g_autofree char *path = g_strdup_printf("annotations[\"org.ocivirt.%s\"]", names[i]);
+    static const char *const messages[OCI_SETTING_COUNT] = {
+        [OCI_SETTING_ACCEL] = "\"\" is not one of auto, kvm, tcg",
+        [OCI_SETTING_META_DATA] = EMPTY_TEXT,
+        [OCI_SETTING_NETWORK_CONFIG] = EMPTY_TEXT,
+        [OCI_SETTING_USER_DATA] = EMPTY_TEXT,
+        [OCI_SETTING_IGNITION] = EMPTY_TEXT,
+        [OCI_SETTING_PASSWORD_HASH] = EMPTY_TEXT,
+        [OCI_SETTING_SSH_KEYS] = EMPTY_TEXT,
+        [OCI_SETTING_FIRMWARE] = "\"\" is not one of auto, bios, uefi",
+        [OCI_SETTING_CONSOLE] = "\"\" is not one of auto, plain, off",
+        [OCI_SETTING_CPU_MODEL] = "must not be empty; leave it out",
+        [OCI_SETTING_CPUS] = "\"\" is not a whole number from 1 to 255",
+        [OCI_SETTING_DISK] = "\"\" is not one of auto, overlay, direct",
+        [OCI_SETTING_DISK_SIZE] = "\"\" is not a size such as",
+        [OCI_SETTING_HUGEPAGES] = "\"\" is not a size of huge pages such as 2M",
+        [OCI_SETTING_HTTP] = "\"\" is not an address and a port such as 127.0.0.1:9100",
+        [OCI_SETTING_READY] =
+            "\"\" is not one of running, agent, nor port:N, a TCP port in the guest, nor "
+            "console:PATTERN",
+        [OCI_SETTING_MACHINE] = "must not be empty; leave it out",
+        [OCI_SETTING_MEMORY] = "\"\" is not a size such as",
+        [OCI_SETTING_TPM] = "\"\" is not one of off, 2.0",
+        [OCI_SETTING_NETWORK] = "\"\" is not one of auto, passt, none",
+        [OCI_SETTING_PUBLISH] = "\"\" is not one of auto, all, none, nor a list of ports: it names",
+        [OCI_SETTING_ON_REBOOT] = "\"\" is not one of restart, exit",
+        [OCI_SETTING_SECCOMP] = "\"\" is not one of default, config, off, nor a file",
+        [OCI_SETTING_STOP_METHOD] = "\"\" is not one of auto, acpi, agent",
+        [OCI_SETTING_STOP_TIMEOUT] = "\"\" is not a duration such as",
+    };
+    for (int id = 0; id < OCI_SETTING_COUNT; id++) {
+        const char *name = oci_settings_name(id);
+        g_autofree char *annotation = g_strdup_printf("'org.ocivirt.%s':''", name);
+        g_autofree char *path = g_strdup_printf("annotations[\"org.ocivirt.%s\"]", name);
         READ(&f, annotation);
-        expect(names[i], fixture_has_only(&f, path, ""));
+        g_assert_nonnull(messages[id]);
+        expect(name, fixture_has_only(&f, path, messages[id]));
+        fixture_finish(&f);
+    }
+}
+
+static bool is_text(enum oci_setting_id id)
+{
+    return id == OCI_SETTING_META_DATA || id == OCI_SETTING_NETWORK_CONFIG ||
+           id == OCI_SETTING_USER_DATA || id == OCI_SETTING_IGNITION ||
+           id == OCI_SETTING_PASSWORD_HASH || id == OCI_SETTING_SSH_KEYS;
+}
+
+/* However long the value, the message says what would be right. */
+static void test_long_values(void)
+{
+    g_autofree char *endless = g_strnfill(5000, '~');
+    for (int id = 0; id < OCI_SETTING_COUNT; id++) {
+        const char *name = oci_settings_name(id);
+        g_autofree char *annotation = g_strdup_printf("'org.ocivirt.%s':'%s'", name, endless);
+        struct fixture f;
+        READ(&f, annotation);
+        if (is_text(id)) { /* any text is right, so far */
+            expect(name, fixture_is_fine(&f));
+            fixture_finish(&f);
+            continue;
+        }
+        g_autofree char *text = oci_problems_format(&f.problems, "FILE");
+        expect(name, strstr(text, "~…\" is ") != NULL);
+        expect(name, strlen(text) < 400);
         fixture_finish(&f);
     }
 }
@@ -236,7 +363,18 @@ static void test_messages(void)
          "\"1.5G\" is not a size such as 536870912, 512M or 1GiB"},
         {"'org.ocivirt.stop-timeout':'8x'", "annotations[\"org.ocivirt.stop-timeout\"]",
          "\"8x\" is not a duration such as 500ms, 8s or 2m"},
+        {"'org.ocivirt.ready':'agnet'", "annotations[\"org.ocivirt.ready\"]",
+         "\"agnet\" is not one of running, agent (did you mean agent?), nor port:N"},
+        {"'org.ocivirt.ready':'console:a('", "annotations[\"org.ocivirt.ready\"]",
+         "\"console:a(\" is not console:PATTERN with a regular expression for a line of the "
+         "console: at char 2: missing"},
+        {"'org.ocivirt.ready':'console:a?'", "annotations[\"org.ocivirt.ready\"]",
+         "a pattern that matches an empty line matches everything"},
         {"'org.ocivirt.machine':''", "annotations[\"org.ocivirt.machine\"]", "must not be empty"},
+        {"'org.ocivirt.machine':'q35,usb=on'", "annotations[\"org.ocivirt.machine\"]",
+         "\"q35,usb=on\" is not a name of QEMU's"},
+        {"'org.ocivirt.cpu-model':'max ä'", "annotations[\"org.ocivirt.cpu-model\"]",
+         "\"max ä\" is not a name of QEMU's"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct fixture f;
@@ -265,8 +403,8 @@ static void test_unknown_annotation(void)
         {"org.ocivirt.memroy", "there is no such setting; did you mean org.ocivirt.memory?"},
         {"org.ocivirt.Memory", "did you mean org.ocivirt.memory?"},
         {"org.ocivirt.stop_timeout", "did you mean org.ocivirt.stop-timeout?"},
-        {"org.ocivirt.frobnicate", "after org.ocivirt. there can be accel, console, cpu-model, "
-                                   "cpus, machine, memory, on-reboot, stop-method, stop-timeout"},
+        {"org.ocivirt.frobnicate",
+         "there is no such setting; after org.ocivirt. there can be accel, "},
         {"org.ocivirt.", "there is no such setting"},
         {"org.ocivirt.memory.max", "there is no such setting"},
     };
@@ -321,7 +459,7 @@ static void test_unknown_variables(void)
 /* The prefix, which all names share, says nothing about how near two of them are. */
 static void test_far_variables(void)
 {
-    static const char *const variables[] = {"OCIVIRT_WXYZ=1", "OCIVIRT_TCP=1", "OCIVIRT_=1",
+    static const char *const variables[] = {"OCIVIRT_WXYZ=1", "OCIVIRT_UDP=1", "OCIVIRT_=1",
                                             "OCIVIRT_SERVICE=1"};
     for (gsize i = 0; i < G_N_ELEMENTS(variables); i++) {
         struct fixture f;
@@ -354,8 +492,11 @@ int main(int argc, char **argv)
     g_test_add_func("/settings/defaults", test_defaults);
     g_test_add_func("/settings/every-setting", test_every_setting);
     g_test_add_func("/settings/rows-are-complete", test_rows_are_complete);
+    g_test_add_func("/settings/families", test_families);
+    g_test_add_func("/settings/describe", test_describe);
     g_test_add_func("/settings/environment-wins", test_environment_wins);
     g_test_add_func("/settings/empty", test_empty);
+    g_test_add_func("/settings/long-values", test_long_values);
     g_test_add_func("/settings/messages", test_messages);
     g_test_add_func("/settings/too-long-a-duration", test_too_long_a_duration);
     g_test_add_func("/settings/unknown-annotation", test_unknown_annotation);

@@ -89,6 +89,7 @@ static void test_everything(void)
     g_assert_cmpstr(spec->device_tree, ==, "/t");
     g_assert_true(spec->exit_on_reboot);
     g_assert_cmpstr(spec->console_socket, ==, "/r/run/console.sock");
+    g_assert_cmpstr(spec->exit_pipe, ==, "/r/run/exit");
     g_assert_cmpuint(spec->disks->len, ==, 1);
     const struct vm_disk *disk = g_ptr_array_index(spec->disks, 0);
     g_assert_cmpstr(disk->image, ==, "/d");
@@ -166,6 +167,19 @@ static void test_cpuset(void)
                                         ENVIRONMENT("OCIVIRT_CPUS=2"), &plain_host);
     g_assert_cmpuint(spec->vcpus, ==, 2);
     g_assert_cmpstr(spec->cpuset, ==, "0-3,5");
+    fixture_finish(&f);
+}
+
+/* Where the kernel does not tell which there are, they are as the config says. */
+static void test_unknown_topology(void)
+{
+    struct fixture f;
+    struct oci_host host = plain_host;
+    host.may_set_memory_policy = true;
+    g_autoptr(vm_spec) spec =
+        translate(&f, WITH_RESOURCES("'cpu':{'cpus':'4-7','mems':'2,1'}"), NULL, &host);
+    g_assert_cmpstr(spec->cpuset, ==, "4-7");
+    g_assert_cmpstr(spec->numa_nodes, ==, "2,1");
     fixture_finish(&f);
 }
 
@@ -293,6 +307,7 @@ int main(int argc, char **argv)
     g_test_add_func("/translate/everything", test_everything);
     g_test_add_func("/translate/cpus", test_cpus);
     g_test_add_func("/translate/cpuset", test_cpuset);
+    g_test_add_func("/translate/unknown-topology", test_unknown_topology);
     g_test_add_func("/translate/cmdline", test_cmdline);
     g_test_add_func("/translate/cmdline-for-init", test_cmdline_for_init);
     g_test_add_func("/translate/image", test_image);

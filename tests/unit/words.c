@@ -8,6 +8,11 @@ static const char *const formats[] = {"raw", "qcow2", "vdi", "vmdk", "vhd", NULL
 static const char *const names[] = {"accel",     "console",     "cpu-model",    "cpus", "memory",
                                     "on-reboot", "stop-method", "stop-timeout", NULL};
 
+static const char *const actions[] = {"SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL", "SCMP_ACT_ALLOW",
+                                      "SCMP_EQ", NULL};
+static const char *const domains[] = {"LINUX", "LINUX32", NULL};
+static const char *const archs[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_PPC64", NULL};
+
 static void test_nearest(void)
 {
     static const struct {
@@ -26,7 +31,11 @@ static void test_nearest(void)
         {names, "cpumodel", "cpu-model"},
         {names, "stoptimeout", "stop-timeout"},
         {names, "stop-metod", "stop-method"},
-        {names, "timeout", NULL},
+        {names, "timeout", "stop-timeout"}, /* a piece */
+        {names, "reboot", "on-reboot"},
+        {names, "meth", "stop-method"},
+        {names, "out", NULL}, /* none that a word has by itself */
+        {names, "el", NULL},
         {names, "network", NULL},
         {names, "", NULL},
         {names, "x", NULL},
@@ -35,6 +44,21 @@ static void test_nearest(void)
         {formats, "vmd", "vmdk"},
         {formats, "iso", NULL},
         {formats, "row", "raw"},
+        {actions, "SCMP_ACT_ALOW", "SCMP_ACT_ALLOW"},
+        {actions, "scmp_act_allow", "SCMP_ACT_ALLOW"},
+        {actions, "SMCP_ACT_ALLOW", "SCMP_ACT_ALLOW"}, /* what they share may be wrong, too */
+        {actions, "SCMP_ACT_DENY", NULL},
+        {actions, "SCMP_", NULL},
+        {actions, "ALLOW", "SCMP_ACT_ALLOW"},
+        {actions, "kill", "SCMP_ACT_KILL"}, /* the shortest */
+        {actions, "KILL_P", "SCMP_ACT_KILL_PROCESS"},
+        {actions, "OW", NULL},
+        {actions, "KI", NULL}, /* too little to tell */
+        {actions, "EQ", "SCMP_EQ"},
+        {actions, "E", NULL},
+        {archs, "SCMP_ARCH_AMD64", NULL}, /* what they share makes nothing near */
+        {archs, "SCMP_ARCH_PPC6", "SCMP_ARCH_PPC64"},
+        {domains, "LINUX3", "LINUX"}, /* no prefix: one is the start of the other */
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         expect_str(cases[i].word, oci_words_nearest(cases[i].words, cases[i].word),

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cmd/ocivirt/client.h"
+#include "cmd/ocivirt/find.h"
+#include "src/api/api.h"
+#include "src/util/error.h"
+#include "src/util/quantity.h"
+
+#include <stdio.h>
+
+/* stop, kill, pause, resume, reset, reboot and wait. */
+
+static bool post(const char *root, const char *target, GError **error)
+{
+    json_t *answer = client_ask(root, "POST", target, CLIENT_PATIENCE_SECONDS, error);
+    bool ok = answer != NULL;
+    json_decref(answer);
+    return ok;
+}
+
+/* --- to wait --- */
+
+static struct client *begin_to_wait(const char *root, GError **error)
+{
+    struct client *c = client_open(root, 0, error);
+    if (c != NULL && !client_send(c, "GET", "/v1/wait", NULL, error)) {
+        g_clear_pointer(&c, client_close);
+    }
+    return c;
+}
+
+/* -1: the connection has ended before the VM. */
+static int read_exit_status(struct client *c)
+{
+    json_t *answer = client_receive(c, NULL) ? client_read_json(c, NULL) : NULL;
+    json_t *status = json_object_get(answer, "exit-status");
+    int result = json_is_integer(status) ? (int)json_integer_value(status) : -1;
+    json_decref(answer);
+    return result;
+}
+
+/* Takes @c. Whoever serves may die and be there again, and the VM lives on. -1: the VM has ended,
+ * and nobody has told its exit status. */
+static int wait_for_end(const char *root, struct client *c)
+{
+    int status = -1;
+    while (c != NULL && (status = read_exit_status(c)) < 0) {
+        client_close(c);
+        c = begin_to_wait(root, NULL);
+    }
+    client_close(c);
+    return status;
+}
+
+static bool print_exit_status(const char *root, GError **error)
+{
+    struct client *c = begin_to_wait(root, error);
+    if (c == NULL) {
+        return false;
+    }
+    int status = wait_for_end(root, c);
+    if (status < 0) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "the VM has ended, and nobody has told its exit status");
+        return false;
+    }
+    printf("%d\n", status);
+    return true;
+}
+
+int command_wait(int argc, char **argv)
+{
+    struct options options;
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+    if (options_parse(&options, argc, argv, "wait",
+                      "Wait until the VM of a root directory has ended, and print the exit status\n"
+                      "of its ocivirt. Exit status: 0, or 69 if there is no VM.",
+                      OPTIONS_ROOT, &status)) {
+        g_autofree char *root = find_root(&options, &error);
+        if (root == NULL || !print_exit_status(root, &error)) {
+            status = report_error(error);
+        }
+    }
+    options_finish(&options);
+    return status;
+}
+
+/* --- to stop --- */
+
+static bool stop(const char *root, const char *timeout, GError **error)
+{
+    g_autofree char *target =
+        timeout != NULL ? g_strconcat("/v1/stop?timeout=", timeout, NULL) : g_strdup("/v1/stop");
+    /* Before it is stopped: afterwards there may be nobody to ask. */
+    struct client *c = begin_to_wait(root, error);
+    if (c == NULL || !post(root, target, error)) {
+        client_close(c);
+        return false;
+    }
+    wait_for_end(root, c);
+    return true;
+}
+
+static bool timeout_is_right(const char *timeout)
+{
+    guint64 ms;
+    if (timeout == NULL ||
+        (quantity_parse_duration(timeout, &ms) && ms <= ENGINE_STOP_TIMEOUT_MAX_MS)) {
+        return true;
+    }
+    log_error("--timeout is \"%s\", and must be a duration such as 500ms, 8s or 2m, at most 24h",
+              timeout);
+    return false;
+}
+
+int command_stop(int argc, char **argv)
+{
+    struct options options;
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+    if (options_parse(&options, argc, argv, "stop",
+                      "Ask the guest of a root directory to power off, force it if it does not\n"
+                      "within its stop-timeout, and wait until the VM has ended. Exit status: 0,\n"
+                      "or 69 if there is no VM.",
+                      OPTIONS_ROOT | OPTIONS_STOP, &status)) {
+        if (!timeout_is_right(options.timeout)) {
+            status = ERROR_USAGE;
+        } else {
+            g_autofree char *root = find_root(&options, &error);
+            if (root == NULL || !stop(root, options.timeout, &error)) {
+                status = report_error(error);
+            }
+        }
+    }
+    options_finish(&options);
+    return status;
+}
+
+/* --- the rest --- */
+
+static int command_post(int argc, char **argv, const char *name, const char *summary)
+{
+    struct options options;
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+    if (options_parse(&options, argc, argv, name, summary, OPTIONS_ROOT, &status)) {
+        g_autofree char *root = find_root(&options, &error);
+        g_autofree char *target = g_strconcat("/v1/", name, NULL);
+        if (root == NULL || !post(root, target, &error)) {
+            status = report_error(error);
+        }
+    }
+    options_finish(&options);
+    return status;
+}
+
+int command_kill(int argc, char **argv)
+{
+    return command_post(argc, argv, "kill",
+                        "End the VM of a root directory at once: SIGTERM to QEMU, and SIGKILL if\n"
+                        "that does not help. Exit status: 0, or 69 if there is no VM.");
+}
+
+int command_pause(int argc, char **argv)
+{
+    return command_post(argc, argv, "pause",
+                        "Halt the guest of a root directory. Exit status: 0; 69 if there is no VM\n"
+                        "that runs; 70 if it could not be done.");
+}
+
+int command_resume(int argc, char **argv)
+{
+    return command_post(argc, argv, "resume",
+                        "Let a paused guest go on. Exit status: 0; 69 if there is no VM that is\n"
+                        "paused; 70 if it could not be done.");
+}
+
+int command_reset(int argc, char **argv)
+{
+    return command_post(argc, argv, "reset",
+                        "Reset the machine, as its reset button would: the guest is not asked.\n"
+                        "Exit status: 0; 69 if there is no VM that runs; 70 if it could not be\n"
+                        "done.");
+}
+
+int command_reboot(int argc, char **argv)
+{
+    return command_post(
+        argc, argv, "reboot",
+        "Ask the guest to reboot. Exit status: 0: it has been asked; 69 if there is\n"
+        "no VM that runs; 70 if it could not be done.");
+}

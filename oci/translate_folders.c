@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "oci/document.h"
+#include "oci/translation.h"
+
+#include <string.h>
+
+/* virtio's: 36 bytes, of which QEMU wants the last to be 0. */
+#define LONGEST_TAG 35
+
+static void mount_problem(struct translation *t, gsize index, const char *member,
+                          const char *format, ...) G_GNUC_PRINTF(4, 5);
+
+static void mount_problem(struct translation *t, gsize index, const char *member,
+                          const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *message = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_autofree char *path = oci_path_element("mounts", index, member);
+    oci_problems_add(t->problems, path, "%s", message);
+}
+
+static bool is_taken(const struct vm_spec *spec, const char *tag)
+{
+    for (guint i = 0; i < spec->folders->len; i++) {
+        const struct vm_folder *folder = g_ptr_array_index(spec->folders, i);
+        if (g_str_equal(folder->tag, tag)) {
+            return true;
+        }
+    }
+    return *tag == '\0' || g_str_equal(tag, VM_FILES_TAG);
+}
+
+/* "/srv/www" → "srv-www", by which people mount it: mount -t virtiofs srv-www /srv/www. The end of
+ * a long path tells more than its beginning. */
+static char *tag_of(const struct vm_spec *spec, const char *destination)
+{
+    g_autofree char *name = g_strdup(destination + strspn(destination, "/"));
+    for (char *c = name; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c) && strchr("._-", *c) == NULL) {
+            *c = '-';
+        }
+    }
+    gsize length = strlen(name);
+    char *tag = g_strdup(length > LONGEST_TAG ? name + length - LONGEST_TAG : name);
+    for (guint number = spec->folders->len; is_taken(spec, tag); number++) {
+        char *unique = g_strdup_printf("%.*s-%u", LONGEST_TAG - 5, tag, number);
+        g_free(tag);
+        tag = unique;
+    }
+    return tag;
+}
+
+/* The kernel's command line has no way to write a space inside such a word. */
+static bool check_destination(struct translation *t, gsize index)
+{
+    const char *destination = t->config->mounts.items[index].destination;
+    for (const char *c = destination; *c != '\0'; c++) {
+        if (g_ascii_isspace(*c) || *c == '"' || *c == ':' || g_ascii_iscntrl(*c)) {
+            mount_problem(t, index, "destination",
+                          "\"%s\" cannot be told to the guest: in a shared folder's place there "
+                          "can be no space, quote or colon",
+                          destination);
+            return false;
+        }
+    }
+    if (*destination != '/' || destination[1] == '\0') {
+        mount_problem(t, index, "destination",
+                      "\"%s\" is not a place for a folder: it must be an absolute path in the "
+                      "guest, such as /srv/data",
+                      destination);
+        return false;
+    }
+    return true;
+}
+
+static struct vm_folder *new_folder(struct translation *t, const char *tag)
+{
+    struct vm_folder *folder = g_new0(struct vm_folder, 1);
+    folder->tag = g_strdup(tag);
+    folder->socket = g_strdup_printf("%s/run/folder%u.sock", t->host->root, t->spec->folders->len);
+    g_ptr_array_add(t->spec->folders, folder);
+    return folder;
+}
+
+static void add_folder(struct translation *t, gsize index)
+{
+    const struct oci_mount *mount = &t->config->mounts.items[index];
+    if (!check_destination(t, index)) {
+        return;
+    }
+    if (t->spec->folders->len == VM_FOLDERS_MAX) {
+        mount_problem(t, index, "destination", "is one folder too many: a VM can share %d",
+                      VM_FOLDERS_MAX);
+        return;
+    }
+    g_autofree char *tag = tag_of(t->spec, mount->destination);
+    struct vm_folder *folder = new_folder(t, tag);
+    folder->source = g_strdup(mount->source);
+    folder->destination = g_strdup(mount->destination);
+    folder->readonly = oci_mount_is_readonly(mount);
+}
+
+/* virtiofs shares folders alone: so there is one with copies of all files. */
+static void add_file(struct translation *t, gsize index)
+{
+    const struct oci_mount *mount = &t->config->mounts.items[index];
+    if (!check_destination(t, index)) {
+        return;
+    }
+    if (t->spec->files->len == VM_FILES_MAX) {
+        mount_problem(t, index, "destination", "is one file too many: a VM can share %d",
+                      VM_FILES_MAX);
+        return;
+    }
+    struct vm_file *file = g_new0(struct vm_file, 1);
+    file->name = g_strdup_printf("%u", t->spec->files->len);
+    file->source = g_strdup(mount->source);
+    file->destination = g_strdup(mount->destination);
+    g_ptr_array_add(t->spec->files, file);
+}
+
+static void add_folder_of_files(struct translation *t)
+{
+    struct vm_folder *folder = new_folder(t, VM_FILES_TAG);
+    folder->source = g_strconcat(t->host->root, "/run/files", NULL);
+    folder->destination = g_strdup(VM_FILES_DESTINATION);
+    folder->readonly = true;
+}
+
+static void refuse_nothing(struct translation *t, gsize index)
+{
+    const struct oci_mount *mount = &t->config->mounts.items[index];
+    if (t->host->mounts[index].kind == OCI_SOURCE_OTHER) {
+        mount_problem(t, index, "source",
+                      "%s is not possible in a VM: it is no file, folder or block device",
+                      mount->source);
+    } else if (mount->source == NULL) {
+        mount_problem(t, index, NULL,
+                      "there is nothing to mount on %s: it has no source; name a folder, a file or "
+                      "a disk, or remove the mount",
+                      mount->destination);
+    } else {
+        mount_problem(t, index, "source",
+                      "cannot use %s: %s; put it there (podman: -v), or remove the mount",
+                      mount->source, g_strerror(t->host->mounts[index].error));
+    }
+}
+
+void translate_folders(struct translation *t)
+{
+    for (gsize i = 0; i < t->config->mounts.length; i++) {
+        switch (oci_translate_mount_role(t->config, t->host, i)) {
+        case OCI_MOUNT_FOLDER:
+            add_folder(t, i);
+            break;
+        case OCI_MOUNT_NOTHING:
+            refuse_nothing(t, i);
+            break;
+        case OCI_MOUNT_FILE:
+            add_file(t, i);
+            break;
+        case OCI_MOUNT_DISK:
+        case OCI_MOUNT_GUESTS:
+        case OCI_MOUNT_ENGINES:
+            break;
+        }
+    }
+    if (t->spec->files->len > 0) {
+        add_folder_of_files(t);
+    }
+}
+
+/* --- what must not be within a guest's reach --- */
+
+static bool is_at_or_below(const char *path, const char *folder)
+{
+    g_autofree char *below = g_canonicalize_filename(path, "/");
+    g_autofree char *above = g_canonicalize_filename(folder, "/");
+    return oci_mount_is_at_or_below(below, above);
+}
+
+/* Replaced by a link, it would lead the next start to any file of this container. */
+static void keep_out_of_reach(struct translation *t, gsize index, const char *path,
+                              const char *what)
+{
+    const char *folder = t->config->mounts.items[index].source;
+    if (path != NULL && is_at_or_below(path, folder)) {
+        mount_problem(t, index, "source",
+                      "the guest could write to all of %s, and %s, %s, is in there; share the "
+                      "folder read-only (option ro), or put that somewhere else",
+                      folder, what, path);
+    }
+}
+
+struct reach {
+    struct translation *t;
+    gsize index;
+};
+
+static void keep_text_out_of_reach(const char *path, void *data)
+{
+    const struct reach *reach = data;
+    keep_out_of_reach(reach->t, reach->index, path, "a file that a setting names");
+}
+
+static void check_folder(struct translation *t, gsize index)
+{
+    struct reach reach = {t, index};
+    oci_settings_each_file(t->settings, keep_text_out_of_reach, &reach);
+    const struct vm_spec *spec = t->spec;
+    keep_out_of_reach(t, index, t->host->root, "the root directory");
+    keep_out_of_reach(t, index, t->host->bundle, "config.json's folder");
+    keep_out_of_reach(t, index, spec->kernel, "the kernel");
+    keep_out_of_reach(t, index, spec->initrd, "the initrd");
+    keep_out_of_reach(t, index, spec->device_tree, "the device tree");
+    for (guint i = 0; i < spec->disks->len; i++) {
+        const struct vm_disk *disk = g_ptr_array_index(spec->disks, i);
+        keep_out_of_reach(t, index, disk->image, "a disk");
+    }
+    for (guint i = 0; i < spec->files->len; i++) {
+        const struct vm_file *file = g_ptr_array_index(spec->files, i);
+        keep_out_of_reach(t, index, file->source, "a file that is copied");
+    }
+    for (gsize i = 0; i < t->config->mounts.length; i++) {
+        const char *other = t->config->mounts.items[i].source;
+        if (g_strcmp0(other, t->config->mounts.items[index].source) != 0 &&
+            oci_translate_mount_role(t->config, t->host, i) == OCI_MOUNT_FOLDER) {
+            keep_out_of_reach(t, index, other, "another shared folder");
+        }
+    }
+}
+
+void translate_check_writable_folders(struct translation *t)
+{
+    /* Where there are too many, that is said already. */
+    bool worth_it = t->spec->folders->len > 0 && !oci_problems_any(t->problems);
+    for (gsize i = 0; worth_it && i < t->config->mounts.length; i++) {
+        const struct oci_mount *mount = &t->config->mounts.items[i];
+        if (mount->source != NULL && !oci_mount_is_readonly(mount) &&
+            oci_translate_mount_role(t->config, t->host, i) == OCI_MOUNT_FOLDER) {
+            check_folder(t, i);
+        }
+    }
+}

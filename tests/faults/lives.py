@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A VM's life, natively or in a container: what the moments of tests/faults/run happen to."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+# A guest under TCG, with others beside it, has its time.
+PATIENCE = 90
+# Programs that serve the VM's devices.
+HELPERS = ["passt", "virtiofsd"]
+
+
+class Violation(Exception):
+    """Something that must never be seen."""
+
+
+def children(pid):
+    try:
+        lists = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
+        return [int(child) for child in " ".join(lists).split()]
+    except OSError:
+        return []
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Life:
+    """What is the same in both: the guest's counter, signals, patience."""
+
+    def __init__(self, scratch, number):
+        self.scratch, self.number = scratch, number
+        self.out, self.err = scratch / "out", scratch / "err"
+
+    def config(self, order, kernel, initrd, shared):
+        """@shared: a folder, where ocivirt runs."""
+        return {
+            "ociVersion": "1.3.0",
+            "annotations": {
+                "org.ocivirt.accel": "tcg",
+                "org.ocivirt.memory": "128M",
+                "org.ocivirt.cpus": "1",
+                "org.ocivirt.stop-timeout": "12s",
+                "org.ocivirt.publish": "none",
+            },
+            "mounts": [{"type": "bind", "source": shared, "destination": "/srv/shared",
+                        "options": ["ro"]}],
+            "vm": {
+                "kernel": {"path": kernel, "initrd": initrd, "parameters": [f"guest.order={order}"]}
+            },
+        }
+
+    def sleep(self, seconds):
+        time.sleep(seconds)
+
+    def counts(self):
+        self.read()
+        text = self.out.read_bytes() if self.out.exists() else b""
+        return [int(n) for n in re.findall(rb"^guest: count ([0-9]+)\r", text, re.MULTILINE)]
+
+    def last_count(self):
+        return (self.counts() or [0])[-1]
+
+    def wait_for_count(self, number):
+        deadline = time.monotonic() + PATIENCE
+        while self.last_count() < number:
+            if time.monotonic() > deadline:
+                raise Violation(f"the guest does not count to {number}")
+            if not self.is_running():
+                raise Violation(f"ended before the guest counted to {number}")
+            time.sleep(0.1)
+
+    def processes(self, target):
+        supervisor = self.supervisor_pid()
+        if target == "supervisor":
+            return [supervisor]
+        below = children(supervisor)
+        engines = [pid for pid in below if name_of(pid) == "ocivirt-engine"]
+        if target == "engine":
+            return engines
+        if target in HELPERS:
+            return [pid for pid in below if name_of(pid).startswith(target)]
+        # While libvirt makes it, it is the engine's.
+        return [p for p in [*below, *[c for e in engines for c in children(e)]] if is_qemu(p)]
+
+    def hit(self, target, name):
+        """Whether there was somebody to hit."""
+        hit = False
+        for pid in self.processes(target)[:1]:
+            try:
+                os.kill(pid, getattr(signal, "SIG" + name))
+                hit = True
+            except ProcessLookupError:
+                pass
+        return hit
+
+    def check_console(self):
+        counts = self.counts()
+        for last, count in zip([0, *counts], counts):
+            if count != last + 1:
+                raise Violation(f"the guest's counter goes from {last} to {count}")
+        boots = len(re.findall(rb"^guest: ready", self.out.read_bytes(), re.MULTILINE))
+        if boots > 1:
+            raise Violation(f"the guest booted {boots} times")
+
+    def all_words(self):
+        self.read()
+        return self.err.read_text(errors="replace") if self.err.exists() else ""
+
+    def words(self):
+        return "\n".join(self.all_words().splitlines()[-12:])
+
+
+def is_qemu(pid):
+    return name_of(pid).startswith("qemu-system")
+
+
+class Native(Life):
+    def __init__(self, scratch, number):
+        super().__init__(scratch, number)
+        # Short: there are sockets below it.
+        self.root = Path(tempfile.mkdtemp(prefix="ocivirt-f.", dir="/tmp"))
+        self.process = None
+
+    def run(self, order, out, err):
+        guest = PROJECT / "build/guest"
+        bundle = self.scratch / order
+        bundle.mkdir(exist_ok=True)
+        config = self.config(order, f"{guest}/vmlinuz", f"{guest}/initrd.img", str(bundle))
+        (bundle / "config.json").write_text(json.dumps(config))
+        ocivirt = os.environ.get("OCIVIRT", PROJECT / "build/ocivirt")
+        command = [ocivirt, "run", "--bundle", bundle, "--root", self.root, "--id", "vm"]
+        with open(out, "wb") as output, open(err, "wb") as errors:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            )
+
+    def start(self):
+        self.process = self.run("count", self.out, self.err)
+
+    def read(self):
+        pass
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def supervisor_pid(self):
+        return self.process.pid
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def finish(self):
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Violation("it does not end") from None
+        return status if status >= 0 else 128 - status
+
+    def left(self):
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                # Of a helper, what it says goes to a log in there.
+                words = (entry / "cmdline").read_bytes() + os.readlink(entry / "fd/2").encode()
+                if str(self.root).encode() in words and is_alive(entry.name):
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+        return found
+
+    def check_left(self, tidy):
+        # A guest whose supervisor was killed is ended in order.
+        deadline = time.monotonic() + 25
+        while self.left() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.left():
+            raise Violation("left: " + ", ".join(f"{pid} {name_of(pid)}" for pid in self.left()))
+        names = {entry.name for entry in self.root.iterdir()}
+        if tidy and not names <= {"cache", "disks", "log"}:
+            raise Violation(f"left in the root directory: {sorted(names)}")
+        sockets = [path for path in self.root.rglob("*") if stat.S_ISSOCK(path.lstat().st_mode)]
+        if sockets:
+            raise Violation(f"left: {', '.join(map(str, sockets))}")
+        lock = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Violation("the root directory is locked") from None
+        finally:
+            os.close(lock)
+
+    def start_again(self):
+        again = self.run("poweroff", self.scratch / "again", self.scratch / "again.err")
+        try:
+            status = again.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            again.kill()
+            status = "none: it does not end"
+        if status != 0:
+            console = (self.scratch / "again").read_text(errors="replace")
+            words = (self.scratch / "again.err").read_text() + console[-300:]
+            raise Violation(f"the next start ends with status {status}: {words}")
+
+    def clean(self):
+        for pid in self.left():
+            os.kill(pid, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+class Container(Life):
+    def __init__(self, scratch, number):
+        super().__init__(scratch, number)
+        os.chmod(scratch, 0o755)
+        self.name = f"ocivirt-faults-{os.getpid()}-{number}"
+        self.pid = None
+
+    def podman(self, *arguments, check=True, **keywords):
+        command = [PROJECT / "hack/podman", *arguments]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if check and done.returncode != 0:
+            raise Violation(f"podman {' '.join(map(str, arguments))}: {done.stderr}")
+        return done.stdout.strip()
+
+    def write(self, order):
+        folder = "/usr/share/ocivirt/guest"
+        config = self.config(order, f"{folder}/vmlinuz", f"{folder}/initrd.img", "/etc/ocivirt")
+        (self.scratch / "config.json").write_text(json.dumps(config))
+
+    def start(self):
+        self.write("count")
+        image = os.environ.get("IMAGE", "localhost/ocivirt:latest")
+        mount = f"{self.scratch}:/etc/ocivirt:ro"
+        self.podman("run", "--detach", "--name", self.name, "--volume", mount, image)
+        self.pid = int(self.podman("inspect", self.name, "--format", "{{.State.Pid}}"))
+
+    def read(self):
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            command = [PROJECT / "hack/podman", "logs", self.name]
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False)
+
+    def is_running(self):
+        return is_alive(self.pid)
+
+    def supervisor_pid(self):
+        return self.pid
+
+    def stop(self):
+        self.podman("kill", "--signal", "TERM", self.name, check=False)
+
+    def finish(self):
+        deadline = time.monotonic() + PATIENCE
+        while is_alive(self.pid):
+            if time.monotonic() > deadline:
+                raise Violation("it does not end")
+            time.sleep(0.05)
+        return int(self.podman("wait", self.name))
+
+    def check_left(self, tidy):
+        state = self.podman("inspect", self.name, "--format", "{{.State.Status}}")
+        if state != "exited":
+            raise Violation(f"the container is {state}")
+
+    def start_again(self):
+        self.write("poweroff")
+        self.podman("start", self.name)
+        status = int(self.podman("wait", self.name))
+        if status != 0:
+            raise Violation(f"the next start ends with status {status}")
+
+    def clean(self):
+        self.podman("rm", "--force", "--time", "0", "--ignore", self.name, check=False)

@@ -1,0 +1,173 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The commands that talk to a VM that runs: wait, stop, kill, pause, resume, reset, reboot, console, events, stats.
+
+load helpers
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+client() {
+	"$ocivirt" "$1" --root "$root" "${@:2}"
+}
+
+lifecycle() {
+	local now
+	now=$(client state | jq -r .vm.lifecycle)
+	[[ $now == "$1" ]] && return
+	echo "it is $now, not $1"
+	return 1
+}
+
+@test "each command does what it says, and the VM's state refuses what it must" {
+	config "$(order wait)"
+	start
+	wait_for 'guest running' "$err"
+	client events >"$BATS_TEST_TMPDIR/events" 3>&- &
+	client events --format text >"$BATS_TEST_TMPDIR/text" 3>&- &
+	client wait >"$BATS_TEST_TMPDIR/wait" 3>&- &
+	local waiting=$!
+	wait_for '^guest: listening'
+	client pause
+	lifecycle paused
+	run -69 client pause
+	[[ $output == *'the VM is paused, and pause is not possible now'* ]]
+	client resume
+	lifecycle running
+	run -69 client resume
+	client stats | jq -e '.["state.state"] == 1'
+	client stats --format text | grep -qE '^state\.state +1$'
+	client reset
+	wait_for '"event":"reboot"' "$BATS_TEST_TMPDIR/events"
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ $(grep -ac '^guest: listening' "$out") -ge 2 ]]; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	client stop
+	# When it comes back the VM has ended.
+	[[ ! -e $root/run/qemu || -z $(pgrep -f "$root/lib/qemu") ]]
+	has 'guest powered off' "$err"
+	finish
+	expect_status 0
+	wait "$waiting"
+	[[ $(<"$BATS_TEST_TMPDIR/wait") == 0 ]]
+	wait
+	[[ $(tail -n 1 "$BATS_TEST_TMPDIR/events" | jq -c '[.event, .["exit-status"]]') == '["end",0]' ]]
+	has '^ +[0-9]+\.[0-9]{3} s  lifecycle: paused$' "$BATS_TEST_TMPDIR/text"
+	has '^ +[0-9]+\.[0-9]{3} s  reboot$' "$BATS_TEST_TMPDIR/text"
+	[[ $(tail -n 1 "$BATS_TEST_TMPDIR/text") == *' s  end: exit status 0' ]]
+}
+
+@test "reboot asks the guest; kill ends it; wait tells how it ended" {
+	config "$(order wait)"
+	start
+	wait_for '^guest: listening'
+	client reboot
+	wait_for 'the guest rebooted' "$err"
+	client wait >"$BATS_TEST_TMPDIR/wait" 3>&- &
+	local waiting=$!
+	# Who comes after the end has nobody to ask.
+	until ss -Hx | grep -q "$root/control.sock"; do sleep 0.05; done
+	client kill
+	finish
+	expect_status 137
+	wait "$waiting"
+	[[ $(<"$BATS_TEST_TMPDIR/wait") == 137 ]]
+}
+
+@test "stop takes the time that it is given" {
+	config "$(order ignore)" "$(annotate stop-timeout 1h)"
+	start
+	wait_for '^guest: listening'
+	client stop --timeout 300ms
+	finish
+	expect_status 137
+	has 'it has 0.3 s' "$err"
+}
+
+@test "wait survives those who serve it, and a VM that was killed has nobody to tell" {
+	config "$(order wait)"
+	start
+	wait_for 'guest running' "$err"
+	client wait >"$BATS_TEST_TMPDIR/wait" 2>&1 3>&- &
+	local waiting=$! engine qemu
+	engine=$(engine_pid)
+	qemu=$(qemu_pid)
+	sleep 0.3
+	kill -KILL "$pid" "$engine" "$qemu"
+	wait "$pid" || true
+	pid=
+	local result=0
+	wait "$waiting" || result=$?
+	[[ $result -eq 69 ]]
+	has 'nobody has told its exit status' "$BATS_TEST_TMPDIR/wait"
+	while kill -0 "$qemu" 2>/dev/null; do sleep 0.05; done
+}
+
+@test "console: both ways, from the first byte, for more than one" {
+	config "$(order echo)"
+	start
+	# Before there is a console.
+	until [[ -S $root/control.sock ]]; do sleep 0.01; done
+	client console </dev/null >"$BATS_TEST_TMPDIR/first" 3>&- &
+	mkfifo "$BATS_TEST_TMPDIR/keys"
+	client console <"$BATS_TEST_TMPDIR/keys" >"$BATS_TEST_TMPDIR/second" 3>&- &
+	exec 5>"$BATS_TEST_TMPDIR/keys"
+	wait_for '^guest: ready'
+	echo 'hello' >&5
+	wait_for '^guest: echo hello' "$BATS_TEST_TMPDIR/second"
+	wait_for '^guest: echo hello' "$BATS_TEST_TMPDIR/first"
+	# Who types no more still sees.
+	exec 5>&-
+	client stop
+	finish
+	wait
+	cmp "$out" "$BATS_TEST_TMPDIR/first"
+	cmp "$out" "$BATS_TEST_TMPDIR/second"
+}
+
+@test "console with console=off: the container's output stays empty" {
+	config "$(order echo)" "$(annotate console off)"
+	start
+	wait_for 'guest running' "$err"
+	(
+		until grep -qa '^guest: ready' "$BATS_TEST_TMPDIR/seen"; do sleep 0.1; done
+		echo hello
+		until grep -qa '^guest: echo hello' "$BATS_TEST_TMPDIR/seen"; do sleep 0.1; done
+	) 3>&- | client console >"$BATS_TEST_TMPDIR/seen" 3>&- &
+	wait_for '^guest: echo hello' "$BATS_TEST_TMPDIR/seen"
+	client kill
+	finish
+	wait
+	[[ ! -s $out ]]
+}
+
+@test "console at a terminal: however it is left, the terminal is as it was" {
+	config
+	start
+	wait_for 'vm:[^ ]*# '
+	local case
+	for case in escape TERM INT HUP QUIT end; do
+		expect "$BATS_TEST_DIRNAME/attach.exp" "$case" "$ocivirt" console --root "$root"
+	done
+	finish
+	expect_status 0
+}
+
+@test "no VM, nobody who answers, a wrong option: a status, and a reason" {
+	local command
+	for command in wait stop kill pause resume reset reboot console events stats; do
+		run -69 client "$command"
+		[[ $output == "ocivirt: error: there is no VM in the root directory $root" ]]
+		run -0 "$ocivirt" "$command" --help
+		[[ $output == *--root* ]]
+		run -64 client "$command" --bundle "$bundle"
+		run -64 client "$command" argument
+	done
+	run -64 client stop --timeout soon
+	[[ $output == *'--timeout is "soon", and must be a duration'* ]]
+	run -64 client stats --format xml
+	echo '{}' >"$root/instance.json"
+	run -69 client wait
+	[[ $output == *"the ocivirt that ran in $root is gone: nobody answers at $root/control.sock"* ]]
+}

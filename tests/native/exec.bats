@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What the guest's agent does for those who ask: exec, addresses, freeze and thaw.
+
+load helpers
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+client() {
+	"$ocivirt" "$1" --root "$root" "${@:2}"
+}
+
+guest_exec() {
+	client exec "$@"
+}
+
+# agent_config FILTER...: a guest with an agent.
+agent_config() {
+	cat "$guest/initrd.img" "$guest/agent.img" >"$BATS_TEST_TMPDIR/initrd.img"
+	config ".vm.kernel.initrd = \"$BATS_TEST_TMPDIR/initrd.img\"" "$(annotate memory 192M)" "$(annotate ready agent)" "$@"
+}
+
+agent_appears() {
+	local deadline=$((SECONDS + PATIENCE))
+	until client health >/dev/null; do
+		((SECONDS < deadline))
+		sleep 0.2
+	done
+}
+
+@test "exec: status, output, input, environment, time, and what cannot be run" {
+	agent_config "$(order wait)"
+	start
+	wait_for 'guest running' "$err"
+	# The agent is not there yet.
+	run -125 guest_exec -- busybox true
+	[[ $output == *agent* ]]
+	run -1 client health
+	[[ $output == 'not ready: no guest agent is connected' ]]
+	agent_appears
+	run -0 client health
+	[[ $output == ready ]]
+
+	run -0 --separate-stderr guest_exec -- sh -c 'echo out; echo err >&2'
+	[[ $output == out && $stderr == err ]]
+	run -7 guest_exec sh -c 'exit 7'
+	run -124 guest_exec sh -c 'exit 124'
+	[[ -z $output ]]
+	# What looks like our options is the command's.
+	run -0 guest_exec busybox echo -i --env x --timeout -- '' "it's"
+	[[ $output == "-i --env x --timeout --  it's" ]]
+	run -137 guest_exec -- sh -c 'kill -KILL $$'
+	run -143 guest_exec -- sh -c 'kill -TERM $$'
+	run -0 guest_exec -e A=1 --env 'B=2 3' -- sh -c 'echo "$A$B"'
+	[[ $output == '12 3' ]]
+	run -124 guest_exec --timeout 300ms -- busybox sleep 100
+	[[ $output == *'has not ended within 300ms; it runs on, as pid '* ]]
+	run -127 guest_exec -- /no/such/command
+	[[ $output == *'/no/such/command'* ]]
+	run -127 guest_exec -- no-such-word
+	run -126 guest_exec -- /etc
+	run -126 guest_exec -- /proc/cpuinfo
+
+	# Bytes, all of them, both ways; and to nobody without -i.
+	head -c 98304 /dev/urandom >"$BATS_TEST_TMPDIR/bytes"
+	guest_exec -i -- busybox cat <"$BATS_TEST_TMPDIR/bytes" | cmp - "$BATS_TEST_TMPDIR/bytes"
+	[[ $(guest_exec -- busybox cat <"$BATS_TEST_TMPDIR/bytes" | wc -c) -eq 0 ]]
+	head -c 98305 /dev/zero >"$BATS_TEST_TMPDIR/bytes"
+	run -125 guest_exec -i -- busybox cat <"$BATS_TEST_TMPDIR/bytes"
+	[[ $output == *'more than the 98304 bytes'* ]]
+	# A command that is too long for libvirt is refused, and the agent stays there.
+	head -c 98304 /dev/zero >"$BATS_TEST_TMPDIR/bytes"
+	run -125 guest_exec -i -- busybox echo "$(head -c 40000 /dev/zero | tr '\0' x)" <"$BATS_TEST_TMPDIR/bytes"
+	[[ $output == *'can have 163840 bytes'* ]]
+	# What the guest has to tell is much.
+	guest_exec -- busybox head -c 1000000 /dev/zero | cmp - <(head -c 1000000 /dev/zero)
+
+	# Who hangs up is forgotten: more of them than can wait do not keep others waiting.
+	local i asked=
+	for i in {1..40}; do
+		curl -s --max-time 1 --unix-socket "$root/control.sock" http://localhost/v1/exec -d '{"command": ["busybox", "sleep", "100"]}' 3>&- &
+		asked+=" $!"
+	done
+	# shellcheck disable=SC2086 # a list
+	wait $asked || true
+	run -0 guest_exec -- busybox echo fine
+	[[ $output == fine ]]
+
+	client pause
+	run -125 guest_exec -- busybox true
+	client resume
+	guest_exec -- busybox true
+	# Another engine asks the same agent.
+	kill -KILL "$(engine_pid)"
+	wait_for 'the VM is taken over' "$err"
+	run -0 guest_exec -- busybox echo again
+	[[ $output == again ]]
+	# The VM ends, and who waits for a command knows it.
+	guest_exec -- busybox sleep 100 2>"$BATS_TEST_TMPDIR/left" 3>&- &
+	local waiting=$! result=0
+	sleep 1
+	client kill
+	wait "$waiting" || result=$?
+	[[ $result -eq 125 ]]
+	grep -q 'error: ' "$BATS_TEST_TMPDIR/left"
+	finish
+}
+
+@test "addresses, freeze and thaw" {
+	mke2fs -q -t ext4 "$BATS_TEST_TMPDIR/disk" 8M
+	agent_config "$(order wait)" ".vm.image = {path: \"$BATS_TEST_TMPDIR/disk\"}"
+	start
+	wait_for 'guest running' "$err"
+	agent_appears
+	guest_exec -- sh -c 'ip link set lo up; mkdir /mnt; mount -t ext4 /dev/vda /mnt'
+	client addresses | jq -e '.interfaces[] | select(.name == "lo").addresses[0] == {address: "127.0.0.1", prefix: 8}'
+	client addresses --format text | grep -qE '^lo +127\.0\.0\.1/8$'
+	run -0 client freeze
+	[[ $output == 1 ]]
+	# Frozen it does nothing else.
+	run -125 guest_exec -- busybox true
+	run -69 client freeze
+	run -0 client thaw
+	[[ $output == 1 ]]
+	guest_exec -- busybox true
+	client kill
+	finish
+}
+
+@test "no VM, a wrong option, no agent: a status, and a reason" {
+	run -125 guest_exec -- busybox true
+	[[ $output == "ocivirt: error: there is no VM in the root directory $root" ]]
+	run -125 guest_exec
+	[[ $output == *'no command'* ]]
+	run -125 guest_exec --bundle x -- true
+	run -125 guest_exec --timeout soon -- true
+	[[ $output == *'--timeout is "soon", and must be a duration'* ]]
+	run -125 guest_exec --timeout 0 -- true
+	run -125 guest_exec --env NAME -- true
+	[[ $output == *'NAME=VALUE'* ]]
+	run -0 "$ocivirt" exec --help
+	[[ $output == *'COMMAND [ARGUMENT…]'*--env* ]]
+	local command
+	for command in addresses freeze thaw; do
+		run -69 client "$command"
+		[[ $output == "ocivirt: error: there is no VM in the root directory $root" ]]
+		run -64 client "$command" argument
+		run -0 "$ocivirt" "$command" --help
+	done
+	config "$(order wait)"
+	start
+	wait_for '^guest: listening'
+	run -125 guest_exec -- busybox true
+	[[ $output == *agent*'qemu-guest-agent'* ]]
+	run -69 client addresses
+	client kill
+	finish
+}
