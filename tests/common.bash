@@ -46,3 +46,11 @@ at_most() {
 	echo "took $passed ms, more than $1"
 	return 1
 }
+
+# What ocivirt said in a test that failed; for its teardown.
+tell_of_failure() {
+	[[ -n ${BATS_TEST_COMPLETED-} || ! -s $err ]] || {
+		echo "ocivirt's last words:"
+		tail -n 20 "$err"
+	}
+}

@@ -4,7 +4,7 @@
 #include "src/api/api.h"
 #include "src/engine/adopt.h"
 #include "src/engine/engine.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/exit_port.h"
 #include "src/init/supervisor.h"
 #include "src/util/error.h"
@@ -221,7 +221,7 @@ static int supervise(const struct running *running)
     }
     if (status < 0) {
         const struct legacy *legacy = running->config.legacy;
-        qemu_process_end(legacy->qemu, legacy->qemu_started); /* an adopted one is no child */
+        process_end(legacy->qemu, legacy->qemu_started); /* an adopted one is no child */
         tell_of_losses(&report, running->machine->root.path);
         status = ERROR_INTERNAL;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/adopt.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/limits.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
@@ -9,7 +9,7 @@
 
 static bool end(const struct instance *survivor, GError **error)
 {
-    bool ended = qemu_process_end(survivor->qemu, survivor->qemu_started);
+    bool ended = process_end(survivor->qemu, survivor->qemu_started);
     if (!ended) {
         g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
                     "QEMU with pid %d, of an ocivirt that is gone, does not end", survivor->qemu);

@@ -68,6 +68,7 @@ struct asked {
     engine_answer *answer;
     void *data;
     enum engine_question question;
+    pid_t qemu;
     GVariant *result;
 };
 
@@ -138,8 +139,9 @@ static bool call_question(void *data, GError **error)
 {
     struct asked *asked = data;
     struct hypervisor *hypervisor = asked->engine->hypervisor;
-    asked->result = asked->question == ENGINE_STATISTICS ? hypervisor_statistics(hypervisor, error)
-                                                         : hypervisor_xml(hypervisor, error);
+    asked->result = asked->question == ENGINE_STATISTICS
+                        ? hypervisor_statistics(hypervisor, asked->qemu, error)
+                        : hypervisor_xml(hypervisor, error);
     return asked->result != NULL;
 }
 
@@ -187,7 +189,8 @@ bool engine_question(struct engine *e, enum engine_question question, engine_ans
         e->control.asking = calls_create(1);
     }
     struct asked *asked = g_new0(struct asked, 1);
-    *asked = (struct asked){.engine = e, .answer = answer, .data = data, .question = question};
+    *asked = (struct asked){
+        .engine = e, .answer = answer, .data = data, .question = question, .qemu = e->legacy->qemu};
     e->control.questions++;
     calls_push(e->control.asking, call_question, on_answered, asked);
     return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/calls.h"
 #include "src/engine/internal.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/exit_port.h"
 #include "src/host/limits.h"
 #include "src/host/netns.h"
@@ -120,7 +120,7 @@ static void start_asking(struct engine *e)
 static void send_signal(struct engine *e, int signal)
 {
     log_info("sending %s to QEMU", signal == SIGTERM ? "SIGTERM" : "SIGKILL");
-    qemu_process_signal(e->pidfd, signal);
+    process_signal(e->pidfd, signal);
 }
 
 /* Not among the requests: an agent that does not answer must not keep those waiting. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/helpers.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/files.h"
 #include "src/host/helper.h"
 #include "src/host/passt.h"
@@ -167,7 +167,7 @@ static bool start(struct helper *helper, GError **error)
     if (ok) {
         name(helper, helper->process->name, sizeof(helper->process->name));
         helper->process->pid = pid;
-        helper->process->started = instance_start_time(pid);
+        helper->process->started = process_start_time(pid);
     }
     return ok;
 }
@@ -269,7 +269,7 @@ static gboolean on_ended(gint fd, GIOCondition condition, gpointer data)
 
 static void watch(struct helper *helper)
 {
-    int pidfd = qemu_process_reopen(helper->process->pid, helper->process->started);
+    int pidfd = process_reopen(helper->process->pid, helper->process->started);
     if (pidfd >= 0) {
         g_unix_fd_add(pidfd, G_IO_IN, on_ended, helper);
     } else {
@@ -308,7 +308,7 @@ void helpers_explain(const struct helpers *helpers, GError **error)
 {
     for (guint i = 0; i < helpers->count; i++) {
         const struct helper *helper = &helpers->all[i];
-        int fd = qemu_process_reopen(helper->process->pid, helper->process->started);
+        int fd = process_reopen(helper->process->pid, helper->process->started);
         if (fd >= 0) {
             close(fd);
         } else if (helper->process->pid > 0 && helper->nic == NULL) {
@@ -336,9 +336,9 @@ void helpers_end(struct helpers *helpers)
 {
     for (guint i = 0; i < helpers->count; i++) {
         const struct helper *helper = &helpers->all[i];
-        int fd = qemu_process_reopen(helper->process->pid, helper->process->started);
+        int fd = process_reopen(helper->process->pid, helper->process->started);
         if (fd >= 0) {
-            qemu_process_signal(fd, SIGTERM);
+            process_signal(fd, SIGTERM);
             close(fd);
         }
     }

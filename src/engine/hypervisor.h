@@ -91,8 +91,8 @@ bool hypervisor_reset(struct hypervisor *hypervisor, GError **error);
 GPtrArray *hypervisor_disks_with_errors(struct hypervisor *hypervisor, guint count);
 
 /* All that libvirt counts, by its names: a{sv}. What would have to wait for another call is left
- * out. Blocks. */
-GVariant *hypervisor_statistics(struct hypervisor *hypervisor, GError **error);
+ * out. @qemu: the VM's process. Blocks. */
+GVariant *hypervisor_statistics(struct hypervisor *hypervisor, pid_t qemu, GError **error);
 /* The domain's XML as it is now: s. Blocks. */
 GVariant *hypervisor_xml(struct hypervisor *hypervisor, GError **error);
 

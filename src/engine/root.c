@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/root.h"
 #include "src/engine/capabilities.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/instance.h"
 #include "src/util/error.h"
 
@@ -297,7 +297,7 @@ static bool check_no_vm(const struct root *root, struct instance *survivor, GErr
     for (gsize i = 0; !alive && earlier.boot_id != NULL && instance_is_ours(&earlier) &&
                       i < INSTANCE_HELPERS_MAX;
          i++) {
-        qemu_process_end(earlier.helpers[i].pid, earlier.helpers[i].started);
+        process_end(earlier.helpers[i].pid, earlier.helpers[i].started);
     }
     instance_finish(&earlier);
     return !alive;

@@ -2,7 +2,7 @@
 #include "src/engine/calls.h"
 #include "src/engine/internal.h"
 #include "src/engine/launch.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/helper.h"
 #include "src/host/disks.h"
 #include "src/host/exit_port.h"
@@ -113,7 +113,7 @@ static bool make_vm(void *data, GError **error)
     if (!helpers_start_last(e->helpers, error)) {
         return false;
     }
-    e->made.pidfd = qemu_process_open(e->made.pid, error);
+    e->made.pidfd = process_open_sibling(e->made.pid, error);
     if (e->made.pidfd < 0) {
         return false;
     }
@@ -203,7 +203,7 @@ static void on_vm_made(void *data, GError *error)
     e->legacy->qemu = e->made.pid;
     e->pidfd = e->made.pidfd;
     e->instance.qemu = e->legacy->qemu;
-    e->instance.qemu_started = e->legacy->qemu_started = instance_start_time(e->legacy->qemu);
+    e->instance.qemu_started = e->legacy->qemu_started = process_start_time(e->legacy->qemu);
     e->agent = agent_create(e->hypervisor);
     engine_watch_qemu(e);
     helpers_watch(e->helpers);

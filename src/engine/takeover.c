@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/calls.h"
 #include "src/engine/internal.h"
-#include "src/engine/qemu_process.h"
+#include "src/host/process.h"
 #include "src/host/helper.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
@@ -104,7 +104,7 @@ static void open_qemu(struct engine *e)
     e->instance.qemu = legacy->qemu;
     e->instance.qemu_started = legacy->qemu_started;
     e->instance.status = INSTANCE_RUNNING;
-    e->pidfd = qemu_process_reopen(legacy->qemu, legacy->qemu_started);
+    e->pidfd = process_reopen(legacy->qemu, legacy->qemu_started);
     if (e->pidfd >= 0) {
         engine_watch_qemu(e);
         helpers_watch(e->helpers);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/host/instance.h"
+#include "src/host/process.h"
 #include "src/util/error.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ void instance_init(struct instance *instance, const char *id, pid_t supervisor)
                                   .boot_id = read_boot_id(),
                                   .pid_namespace = read_pid_namespace(),
                                   .supervisor = supervisor,
-                                  .supervisor_started = instance_start_time(supervisor)};
+                                  .supervisor_started = process_start_time(supervisor)};
 }
 
 void instance_finish(struct instance *instance)
@@ -200,29 +201,10 @@ bool instance_is_ours(const struct instance *instance)
            instance->pid_namespace == read_pid_namespace();
 }
 
-guint64 instance_start_time(pid_t pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        return 0;
-    }
-    /* proc(5): the name, in parentheses, may hold anything; starttime is field 22, state is 3. */
-    const char *after_name = strrchr(text, ')');
-    if (after_name == NULL) {
-        return 0;
-    }
-    g_auto(GStrv) fields = g_strsplit(g_strstrip((char *)after_name + 1), " ", 0);
-    if (g_strv_length(fields) < 20 || *fields[0] == 'Z') {
-        return 0;
-    }
-    return g_ascii_strtoull(fields[19], NULL, 10);
-}
-
 static bool is_alive(const struct instance *instance, pid_t pid, guint64 started)
 {
     return pid > 0 && started > 0 && instance_is_ours(instance) &&
-           instance_start_time(pid) == started;
+           process_start_time(pid) == started;
 }
 
 bool instance_qemu_alive(const struct instance *instance)

@@ -68,6 +68,3 @@ bool instance_qemu_alive(const struct instance *instance);
 enum instance_status instance_status_now(const struct instance *instance, bool locked);
 /* "running" */
 const char *instance_status_name(enum instance_status status);
-
-/* When process @pid started, in clock ticks after boot; 0 if there is none. */
-guint64 instance_start_time(pid_t pid);

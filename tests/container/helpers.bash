@@ -24,6 +24,8 @@ common_setup() {
 }
 
 common_teardown() {
+	[[ -n ${BATS_TEST_COMPLETED-} ]] || logs || true
+	tell_of_failure
 	podman rm --force --time 0 --ignore "$name" >/dev/null
 }
 

@@ -125,12 +125,15 @@ metrics() {
 	until metrics && grep -qx 'ocivirt_domain_statistics_told 1' <<<"$body"; do
 		((SECONDS < deadline))
 	done
+	# For that libvirt has looked at this QEMU alone, not at each that is installed.
+	[[ $(find "$root/cache/qemu/capabilities" -name '*.xml' | wc -l) == 1 ]]
 	# libvirt's, by name and number.
 	local memory
 	memory=$(client stats --format json | jq '.["balloon.maximum"]')
 	grep -qx "ocivirt_domain_balloon_maximum_kibibytes $memory" <<<"$body"
 	grep -qx 'ocivirt_domain_state_state 1' <<<"$body"
 	grep -qE '^ocivirt_domain_cpu_time_nanoseconds_total [1-9][0-9]+$' <<<"$body"
+	grep -qE '^ocivirt_domain_cpu_user_nanoseconds_total [1-9][0-9]+$' <<<"$body"
 	grep -qE '^ocivirt_domain_vcpu_time_nanoseconds_total\{vcpu="0"\} [1-9]' <<<"$body"
 	grep -qx 'ocivirt_lifecycle{state="running"} 1' <<<"$body"
 	grep -qx 'ocivirt_engine_losses_total 0' <<<"$body"

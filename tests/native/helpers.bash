@@ -62,6 +62,7 @@ left_behind() {
 # Nothing may be left behind, however a test ended: whatever is left fails it.
 common_teardown() {
 	local left
+	tell_of_failure
 	[[ -z ${pid-} ]] || kill -KILL "$pid" 2>/dev/null || true
 	for _ in {1..50}; do
 		left=$(left_behind)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/host/instance.h"
+#include "src/host/process.h"
 #include "src/util/error.h"
 #include "tests/unit/expect.h"
 
@@ -28,7 +29,7 @@ static void test_init(void)
     g_assert_true(g_uuid_string_is_valid(instance.boot_id));
     g_assert_cmpuint(instance.pid_namespace, >, 0);
     g_assert_cmpint(instance.supervisor, ==, getpid());
-    g_assert_cmpuint(instance.supervisor_started, ==, instance_start_time(getpid()));
+    g_assert_cmpuint(instance.supervisor_started, ==, process_start_time(getpid()));
     g_assert_cmpint(instance.qemu, ==, 0);
     g_assert_cmpint(instance.status, ==, INSTANCE_CREATING);
     g_assert_null(instance.bundle);
@@ -200,56 +201,13 @@ static void end_child(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
-static void test_start_time(void)
-{
-    g_assert_cmpuint(instance_start_time(getpid()), >, 0);
-    g_assert_cmpuint(instance_start_time(getpid()), ==, instance_start_time(getpid()));
-    g_assert_cmpuint(instance_start_time(0), ==, 0);
-    g_assert_cmpuint(instance_start_time(-1), ==, 0);
-
-    /* It is the time at which the child has begun: now, as far as ticks and scheduling go. */
-    pid_t child = start_child("child");
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    double seconds = (double)instance_start_time(child) / sysconf(_SC_CLK_TCK);
-    g_assert_cmpfloat(seconds, <=, now.tv_sec + 2);
-    g_assert_cmpfloat(seconds, >=, now.tv_sec - 60);
-    end_child(child);
-    g_assert_cmpuint(instance_start_time(child), ==, 0);
-}
-
-/* proc(5): the name is the process's own choice, and may look like the rest of the line. */
-static void test_start_time_behind_any_name(void)
-{
-    static const char *const names[] = {"plain", "two words", ") S 1 2 3",       "((((",
-                                        "))))",  "a) Z 0 (b", "1 2 3 4 5 6 7 8", "\n"};
-    guint64 before = instance_start_time(getpid());
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        pid_t child = start_child(names[i]);
-        guint64 started = instance_start_time(child);
-        expect(names[i], started >= before && started < before + 600 * 1000);
-        end_child(child);
-    }
-}
-
-/* One that nobody has reaped yet is dead all the same. */
-static void test_zombie(void)
-{
-    pid_t child = start_child("child");
-    kill(child, SIGKILL);
-    siginfo_t info;
-    g_assert_cmpint(waitid(P_PID, child, &info, WEXITED | WNOWAIT), ==, 0);
-    g_assert_cmpuint(instance_start_time(child), ==, 0);
-    waitpid(child, NULL, 0);
-}
-
 static void test_qemu_alive(void)
 {
     pid_t child = start_child("qemu");
     struct instance instance;
     instance_init(&instance, "vm", getpid());
     instance.qemu = child;
-    instance.qemu_started = instance_start_time(child);
+    instance.qemu_started = process_start_time(child);
     g_assert_true(instance_qemu_alive(&instance));
 
     /* The same pid, and another process: it has begun at another time. */
@@ -259,7 +217,7 @@ static void test_qemu_alive(void)
     g_assert_false(instance_qemu_alive(&instance));
     instance.qemu_started = 0;
     g_assert_false(instance_qemu_alive(&instance));
-    instance.qemu_started = instance_start_time(child);
+    instance.qemu_started = process_start_time(child);
 
     /* Another boot, or another PID namespace: the pid is somebody else's. */
     char *boot_id = instance.boot_id;
@@ -322,7 +280,7 @@ static void test_status_now(void)
         {"another's poststop", INSTANCE_STOPPED, NONE, DEAD, OTHERS_LOCKED, INSTANCE_STOPPED},
     };
     pid_t child = start_child("child");
-    guint64 started = instance_start_time(child);
+    guint64 started = process_start_time(child);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         struct instance instance;
         instance_init(&instance, "vm", child);
@@ -344,7 +302,7 @@ static void test_pid_out_of_range(void)
 {
     static const gint64 beyond[] = {(gint64)1 << 32, -((gint64)1 << 32), G_MININT64};
     pid_t child = start_child("qemu");
-    guint64 started = instance_start_time(child);
+    guint64 started = process_start_time(child);
     struct instance instance;
     instance_init(&instance, "vm", getpid());
     g_autofree char *begin =
@@ -377,9 +335,6 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/older-file", test_older_file);
     g_test_add_func("/instance/path-of-any-bytes", test_path_of_any_bytes);
     g_test_add_func("/instance/hostile-files", test_hostile_files);
-    g_test_add_func("/instance/start-time", test_start_time);
-    g_test_add_func("/instance/start-time-behind-any-name", test_start_time_behind_any_name);
-    g_test_add_func("/instance/zombie", test_zombie);
     g_test_add_func("/instance/qemu-alive", test_qemu_alive);
     g_test_add_func("/instance/status-names", test_status_names);
     g_test_add_func("/instance/status-now", test_status_now);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/root.h"
 #include "src/host/instance.h"
+#include "src/host/process.h"
 #include "src/util/error.h"
 #include "tests/unit/expect.h"
 
@@ -288,7 +289,7 @@ static void test_vm_of_a_dead_ocivirt(void)
     choose_and_open(&root, "orphan");
     root_finish(&root);
     choose(&root, "orphan");
-    write_instance(&root, getpid(), instance_start_time(getpid())); /* we stand in for QEMU */
+    write_instance(&root, getpid(), process_start_time(getpid())); /* we stand in for QEMU */
     put(&root, "run/console.sock", "");
     g_assert_false(root_open(&root, NULL, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_BUSY);
@@ -313,7 +314,7 @@ static void test_vm_of_a_dead_ocivirt(void)
     g_assert_true(has(&root, "run/console.sock"));
 
     /* the pid is somebody else's by now */
-    write_instance(&root, getpid(), instance_start_time(getpid()) + 1);
+    write_instance(&root, getpid(), process_start_time(getpid()) + 1);
     g_assert_true(root_open(&root, NULL, NULL));
     g_assert_false(has(&root, "instance.json"));
     root_finish(&root);
