@@ -74,8 +74,11 @@ $(BUILD)/%.1: docs/%.1.scd
 $(GUEST)/initrd.img: tests/guest/build tests/guest/init
 	tests/guest/build $(@D)
 
-$(GUEST)/agent.img: tests/guest/build-agent $(GUEST)/initrd.img
-	tests/guest/build-agent $(@D)
+$(GUEST)/agent.img: tests/guest/pack $(GUEST)/initrd.img
+	tests/guest/pack $(@D) agent qemu-guest-agent=usr/sbin/qemu-ga
+
+$(GUEST)/bench.img: tests/guest/pack $(GUEST)/initrd.img
+	tests/guest/pack $(@D) bench fio=usr/bin/fio iperf3=usr/bin/iperf3
 
 $(GUEST)/disk.raw: tests/guest/build-disk $(GUEST)/initrd.img
 	tests/guest/build-disk $(@D)
@@ -122,10 +125,11 @@ lint:
 fmt:
 	clang-format -i $(wildcard cmd/*/*.[ch] oci/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/native/*.c tests/fuzz/*.[ch] tests/bench/*.c)
 
-bench: all guest $(BUILD)/tests/bench/decode
+bench: all guest $(GUEST)/bench.img $(BUILD)/tests/bench/decode
 	$(BUILD)/tests/bench/decode tests/golden/podman.json
 	tests/bench/bench
 	tests/bench/latency
+	tests/bench/throughput
 
 # The tables of docs/config.md and docs/lifecycle.md, from the rows of oci/fields*.c and the table of lifecycle.c.
 reference: $(BUILD)/tests/unit/reference $(BUILD)/tests/unit/lifecycle

@@ -7,6 +7,7 @@
 
 #define OPENING "<emulator>"
 #define CLOSING "</emulator>"
+#define VERSION "<version>"
 
 static char *folder_of(const char *root)
 {
@@ -63,6 +64,16 @@ void capabilities_copy(const char *from, const char *to)
             write_for(to, from, text);
         }
     }
+}
+
+unsigned capabilities_version(const char *root, const char *emulator)
+{
+    g_autofree char *folder = folder_of(root), *name = name_of(emulator);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_autofree char *text = NULL;
+    const char *version =
+        g_file_get_contents(path, &text, NULL, NULL) ? strstr(text, VERSION) : NULL;
+    return version != NULL ? (unsigned)g_ascii_strtoull(version + strlen(VERSION), NULL, 10) : 0;
 }
 
 void capabilities_keep_only(const char *root, const char *emulator)

@@ -13,5 +13,8 @@
  * paths. As far as possible: libvirt probes what it does not find. */
 void capabilities_copy(const char *from, const char *to);
 
+/* The version of @emulator, as VM_QEMU_VERSION has it; 0: there are no notes on it. */
+unsigned capabilities_version(const char *root, const char *emulator);
+
 /* Forgets all emulators but @emulator: those of former QEMUs would pile up. */
 void capabilities_keep_only(const char *root, const char *emulator);

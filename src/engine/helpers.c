@@ -18,9 +18,10 @@
 /*
  * Theory of operation.
  *
- * QEMU connects to virtiofsd and swtpm, and cannot do so twice: one that dies takes its device with
- * it. For passt it is the other way round: QEMU listens, and takes another passt when one has gone;
- * the guest loses its connections and no more.
+ * QEMU connects to all of them. To virtiofsd and swtpm it cannot do so twice: one that dies takes
+ * its device with it. So does passt, where QEMU does not connect again (vm_nics_reconnect());
+ * else it comes again to the socket where we listen, and is given another passt: the guest loses
+ * its connections and no more.
  *
  * All of them end by themselves when QEMU does, often before that is noticed. So an end counts only
  * when the VM still lives a moment later.
@@ -39,12 +40,16 @@ G_STATIC_ASSERT(VM_FOLDERS_MAX + 1 + VM_NICS_MAX + 1 <= INSTANCE_HELPERS_MAX);
 #define RESTARTS_WITHIN_MS 60000
 #define BACKOFF_FIRST_MS 100 /* doubled each time */
 
+#define QEMU_COMES_WITHIN_MS 10000
+
 struct helper {
     struct helpers *owner;
     guint index;
     struct instance_process *process;
     const struct vm_folder *folder; /* one of these two; neither: the TPM's */
     const struct vm_nic *nic;
+    int listener;            /* for QEMU's connections to passt; -1: there is none */
+    guint expected, overdue; /* sources: the next connection, and that it does not come */
     char *log;
     guint restarts; /* within RESTARTS_WITHIN_MS from */
     gint64 first_restart_at;
@@ -94,6 +99,7 @@ static void add(struct helpers *helpers, struct instance_process *known, struct 
                                                 : "swtpm";
     g_autofree char *name = g_strdup_printf("log/%s%u.log", program, helper.index);
     helper.owner = helpers;
+    helper.listener = -1;
     helper.process = &known[helpers->count];
     helper.log = root_file(helpers->root, name);
     helpers->all[helpers->count++] = helper;
@@ -146,10 +152,18 @@ static char **command_of(const struct helper *helper, GBytes **filter, GError **
 static int socket_of(const struct helper *helper, GError **error)
 {
     if (helper->nic != NULL) {
-        return helper_connect(helper->nic->socket, error);
+        return helper_accept(helper->listener, QEMU_COMES_WITHIN_MS, error);
     }
     return helper_listen(
         helper->folder != NULL ? helper->folder->socket : helper->owner->spec->tpm_socket, error);
+}
+
+static bool listen_for_qemu(struct helper *helper, GError **error)
+{
+    if (helper->listener < 0) {
+        helper->listener = helper_listen(helper->nic->socket, error);
+    }
+    return helper->listener >= 0;
 }
 
 static bool start(struct helper *helper, GError **error)
@@ -172,34 +186,30 @@ static bool start(struct helper *helper, GError **error)
     return ok;
 }
 
-/* Those of network devices connect to QEMU; QEMU connects to the others. */
-static bool start_all(struct helpers *helpers, bool nics, GError **error)
-{
-    for (guint i = 0; i < helpers->count; i++) {
-        struct helper *helper = &helpers->all[i];
-        if ((helper->nic != NULL) == nics && !start(helper, error)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool helpers_start_first(struct helpers *helpers, GError **error)
 {
     g_autofree char *files = root_file(helpers->root, "run/files");
-    return (helpers->spec->files->len == 0 || files_copy(helpers->spec->files, files, error)) &&
-           start_all(helpers, false, error);
+    bool ok = helpers->spec->files->len == 0 || files_copy(helpers->spec->files, files, error);
+    for (guint i = 0; i < helpers->count && ok; i++) {
+        struct helper *helper = &helpers->all[i];
+        ok = helper->nic != NULL ? listen_for_qemu(helper, error) : start(helper, error);
+    }
+    return ok;
 }
 
 bool helpers_start_last(struct helpers *helpers, GError **error)
 {
-    return start_all(helpers, true, error);
+    bool ok = true;
+    for (guint i = 0; i < helpers->count && ok; i++) {
+        ok = helpers->all[i].nic == NULL || start(&helpers->all[i], error);
+    }
+    return ok;
 }
 
 /* --- their ends --- */
 
 static void watch(struct helper *helper);
-static gboolean restart(gpointer data);
+static gboolean expect_qemu(gpointer data);
 
 /* Of passt: in how many ms another one is to be started; -1: it has been tried too often. */
 static int next_restart(struct helper *helper)
@@ -216,32 +226,64 @@ static int next_restart(struct helper *helper)
 static void replace(struct helper *helper, const char *why, const char *said)
 {
     const struct helpers_events *events = helper->owner->events;
-    int ms = helper->nic != NULL ? next_restart(helper) : -1;
+    bool replaceable = helper->nic != NULL && vm_nics_reconnect(helper->owner->spec);
+    int ms = replaceable ? next_restart(helper) : -1;
     if (ms >= 0) {
         log_warning("%s, and is started again%s", why, said);
-        g_timeout_add(ms, restart, helper);
+        g_timeout_add(ms, expect_qemu, helper);
     } else {
         log_error("%s%s; the guest cannot do without, and is stopped%s", why,
-                  helper->nic != NULL ? " again and again" : "", said);
+                  replaceable ? " again and again" : "", said);
         events->lost(events->data);
     }
 }
 
-static gboolean restart(gpointer data)
+static void restart(struct helper *helper)
 {
-    struct helper *helper = data;
     const struct helpers_events *events = helper->owner->events;
     g_autoptr(GError) error = NULL;
-    if (!events->needed(events->data)) {
-        return G_SOURCE_REMOVE;
-    }
-    helper->process->pid = 0;
     if (start(helper, &error)) {
         events->restarted(events->data);
         watch(helper);
     } else {
         replace(helper, error->message, "");
     }
+}
+
+static gboolean on_qemu(gint fd, GIOCondition condition, gpointer data)
+{
+    (void)fd;
+    (void)condition;
+    struct helper *helper = data;
+    g_clear_handle_id(&helper->overdue, g_source_remove);
+    restart(helper);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_overdue(gpointer data)
+{
+    struct helper *helper = data;
+    helper->overdue = 0;
+    g_source_remove(helper->expected);
+    replace(helper, "QEMU does not connect to the guest's network again", "");
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean expect_qemu(gpointer data)
+{
+    struct helper *helper = data;
+    const struct helpers_events *events = helper->owner->events;
+    g_autoptr(GError) error = NULL;
+    helper->process->pid = 0;
+    if (!events->needed(events->data)) {
+        return G_SOURCE_REMOVE;
+    }
+    if (!listen_for_qemu(helper, &error)) {
+        replace(helper, error->message, "");
+        return G_SOURCE_REMOVE;
+    }
+    helper->expected = g_unix_fd_add(helper->listener, G_IO_IN, on_qemu, helper);
+    helper->overdue = g_timeout_add(QEMU_COMES_WITHIN_MS, on_overdue, helper);
     return G_SOURCE_REMOVE;
 }
 
@@ -269,6 +311,10 @@ static gboolean on_ended(gint fd, GIOCondition condition, gpointer data)
 
 static void watch(struct helper *helper)
 {
+    g_autoptr(GError) error = NULL;
+    if (helper->nic != NULL && !listen_for_qemu(helper, &error)) {
+        log_warning("%s", error->message);
+    }
     int pidfd = process_reopen(helper->process->pid, helper->process->started);
     if (pidfd >= 0) {
         g_unix_fd_add(pidfd, G_IO_IN, on_ended, helper);

@@ -29,8 +29,8 @@ struct helpers;
 struct helpers *helpers_create(const struct vm_spec *spec, const struct root *root,
                                struct instance_process *known, const struct helpers_events *events);
 
-/* Those that QEMU connects to, before it starts; and those that connect to QEMU, once it has. Both
- * block, on any thread. What is started is noted among the known. */
+/* Those that must be there before QEMU starts; and those that it is given when it has. Both block,
+ * on any thread. What is started is noted among the known. */
 bool helpers_start_first(struct helpers *helpers, GError **error);
 bool helpers_start_last(struct helpers *helpers, GError **error);
 

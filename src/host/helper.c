@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -140,6 +141,17 @@ int helper_listen(const char *path, GError **error)
         error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot listen on %s", path);
         close(fd);
         return -1;
+    }
+    return fd;
+}
+
+int helper_accept(int listener, int ms, GError **error)
+{
+    struct pollfd pending = {.fd = listener, .events = POLLIN};
+    int fd = poll(&pending, 1, ms) == 1 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+    if (fd < 0) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "QEMU does not connect to the guest's network");
     }
     return fd;
 }

@@ -41,3 +41,5 @@ GBytes *helper_readonly_filter(GError **error);
 int helper_listen(const char *path, GError **error);
 /* One that is connected to the one at @path. */
 int helper_connect(const char *path, GError **error);
+/* The next connection to @listener, which QEMU makes within @ms. Blocks. */
+int helper_accept(int listener, int ms, GError **error);

@@ -351,16 +351,27 @@ static char *escape_commas(const char *value)
  * Guests find the devices in the order of their slots. */
 #define FIRST_NIC_SLOT (0x1f - VM_NICS_MAX)
 
-/*
- * QEMU listens and passt comes to it, so that another passt can come when one has died: QEMU 7.2
- * does not do that where it is the one that connects, as libvirt's own interfaces for passt have
- * it.
- */
-static void add_nic(xmlNode *commandline, const struct vm_nic *nic, guint index)
+/* How QEMU is told that. It has another word for it since, and will forget the old one. */
+static const char *reconnection(const struct vm_spec *spec)
 {
+    return !vm_nics_reconnect(spec)                          ? ""
+           : spec->emulator_version >= VM_QEMU_VERSION(9, 2) ? ",reconnect-ms=100"
+                                                             : ",reconnect=1";
+}
+
+/*
+ * QEMU connects, and not passt to a QEMU that listens, although one before 8.0 does not connect
+ * again, and libvirt's own interfaces for passt have no word for that: the descriptor that QEMU
+ * accepts blocks (seen with 7.2), and when QEMU waits for passt to read while passt waits for QEMU
+ * to do so, the VM hangs.
+ */
+static void add_nic(xmlNode *commandline, const struct vm_spec *spec, guint index)
+{
+    const struct vm_nic *nic = g_ptr_array_index(spec->nics, index);
     g_autofree char *path = escape_commas(nic->socket);
-    g_autofree char *netdev = g_strdup_printf(
-        "stream,id=ocivirt-net%u,server=on,addr.type=unix,addr.path=%s", index, path);
+    g_autofree char *netdev =
+        g_strdup_printf("stream,id=ocivirt-net%u,server=off,addr.type=unix,addr.path=%s%s", index,
+                        path, reconnection(spec));
     g_autofree char *device = g_strdup_printf(
         "virtio-net-pci,id=ocivirt-nic%u,netdev=ocivirt-net%u,mac=%s,bus=pcie.0,addr=0x%x,"
         "disable-legacy=on,romfile=",
@@ -397,7 +408,7 @@ static void add_qemu_commandline(xmlNode *domain, xmlNs *qemu, const struct vm_s
         xmlNode *commandline = xml_add(domain, "commandline", NULL);
         xmlSetNs(commandline, qemu);
         for (guint i = 0; i < spec->nics->len; i++) {
-            add_nic(commandline, g_ptr_array_index(spec->nics, i), i);
+            add_nic(commandline, spec, i);
         }
         if (spec->tpm_socket != NULL) {
             add_tpm(commandline, spec);

@@ -244,3 +244,8 @@ enum vm_arch vm_arch_native(void)
 #error "ocivirt knows x86_64 and aarch64"
 #endif
 }
+
+bool vm_nics_reconnect(const struct vm_spec *spec)
+{
+    return spec->emulator_version >= VM_QEMU_VERSION(8, 0);
+}

@@ -76,13 +76,20 @@ struct vm_nic {
     unsigned prefix; /* its length */
     char *router;    /* another address of that network, for the guest to take for a router */
     char *address6;  /* IPv6 */
-    char *socket;    /* a UNIX socket, on which QEMU waits for passt */
+    char *socket;    /* a UNIX socket, to which QEMU connects */
     GArray *ports;   /* of struct port_range: what comes to these goes to the guest, */
     bool unasked;    /* nobody has named them: those that are in use by then are left out */
     bool only_own;   /* if it comes to the address of this interface, IPv4 before IPv6 */
 };
 
 #define VM_NICS_MAX 8
+
+/* QEMU's versions in libvirt's way of counting: 7002022 is 7.2.22. */
+#define VM_QEMU_VERSION(major, minor) ((major)*1000000u + (minor)*1000u)
+
+struct vm_spec;
+/* Whether its QEMU connects to a passt again that has been replaced. */
+bool vm_nics_reconnect(const struct vm_spec *spec);
 
 /* A folder of the host that the guest shares, by virtiofs. */
 struct vm_folder {
@@ -178,7 +185,8 @@ struct vm_spec {
     char *machine;   /* QEMU's machine type; NULL: the architecture's usual one */
     char *cpu_model; /* QEMU's name, or "host", "max"; NULL: the best the accelerator has */
     char *emulator;  /* absolute path of QEMU */
-    char *launcher;  /* what libvirt executes in its place, which then becomes it; NULL: itself */
+    unsigned emulator_version; /* see VM_QEMU_VERSION; 0: not known */
+    char *launcher; /* what libvirt executes in its place, which then becomes it; NULL: itself */
     char **emulator_args;
     struct vm_process process;
 

@@ -114,6 +114,7 @@ class Run:
         self.monitor = None
         self.monitor_rest = b""
         self.files = []  # to be closed at the end
+        self.reaped = {}  # pid → how it ended, as waitpid(2) has it
         self.selector = selectors.DefaultSelector()
         self.watch(child_watch.socket, self.on_child)
         self.listen("qmp.sock", self.on_monitor)
@@ -258,8 +259,8 @@ class Run:
     def on_child(self, ended):
         ended.recv(4096)
         try:
-            while os.waitpid(-1, os.WNOHANG) != (0, 0):
-                pass
+            while (child := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                self.reaped[child[0]] = child[1]
         except ChildProcessError:
             self.mark("gone")
 
@@ -267,14 +268,24 @@ class Run:
 
     def wait(self, names, seconds):
         """Until all marks @names are there. False: not in @seconds, or they cannot come."""
+        return self.look(
+            lambda: all(name in self.marks for name in names), seconds, "gone" in names
+        )
+
+    def look(self, is_there, seconds, outlives=False):
+        """The same, until is_there(). @outlives: it may come when all have gone."""
         deadline = time.monotonic() + seconds
-        while not all(name in self.marks for name in names):
+        while not is_there():
             left = deadline - time.monotonic()
-            if left <= 0 or ("gone" in self.marks and "gone" not in names):
+            if left <= 0 or ("gone" in self.marks and not outlives):
                 return False
-            for key, _ in self.selector.select(left):
+            for key, _ in self.selector.select(min(left, 0.05)):
                 key.data(key.fileobj)
         return True
+
+    def until(self, is_there, seconds, trouble):
+        if not self.look(is_there, seconds):
+            raise Trouble(f"{trouble}\nThe end of its console:\n{self.console[-300:].decode(errors='replace')}")
 
     def must(self, names, seconds, trouble):
         if self.wait(names, seconds):

@@ -88,3 +88,35 @@ fetch() {
 	podman rm --force --time 0 "$name" >/dev/null
 	podman network rm "$name" >/dev/null
 }
+
+@test "a passt that dies is replaced, also by another engine, and one that never stays ends the VM in order" {
+	config "$(annotate publish 8080:80)" "$(order web)"
+	start "${unprivileged[@]}" -v /var/lib/ocivirt -p 127.0.0.1::8080
+	wait_for '^guest: ready'
+	local port
+	port=$(podman port "$name" 8080/tcp)
+	port=${port##*:}
+	[[ $(fetch "$port" /hello) == 'hello from '* ]]
+	inside() { podman exec "$name" sh -c "$1"; }
+	passt() { inside 'cat /var/lib/ocivirt/instance.json' | jq '.helpers[-1].pid'; }
+	# They die side by side: the next engine is who finds that passt has gone.
+	kill -KILL "$(pgrep -x ocivirt-engine -P "$(podman inspect "$name" --format '{{.State.Pid}}')")"
+	inside "kill -KILL $(passt)"
+	wait_for 'the VM is taken over'
+	wait_for 'passt, .* has ended, and is started again'
+	[[ $(fetch "$port" /hello) == 'hello from '* ]]
+	local last
+	for _ in {1..5}; do
+		last=$(passt)
+		inside "kill -KILL $last"
+		local deadline=$((SECONDS + PATIENCE))
+		until [[ $(passt) != "$last" ]] || { logs && grep -q 'again and again' "$err"; }; do
+			((SECONDS < deadline))
+			sleep 0.1
+		done
+	done
+	finish
+	expect_status 69
+	has 'passt, .* has ended again and again' "$err"
+	has 'guest: power button'
+}

@@ -74,6 +74,17 @@ class Life:
     def sleep(self, seconds):
         time.sleep(seconds)
 
+    @classmethod
+    def replaces_passt(cls):
+        """QEMU 8.0 and later connect to another one."""
+        if not hasattr(cls, "qemu_major"):
+            emulator = f"qemu-system-{os.uname().machine}"
+            version = subprocess.run(
+                [*cls.ELSEWHERE, emulator, "--version"], capture_output=True, text=True, check=True
+            ).stdout
+            cls.qemu_major = int(re.search(r"version (\d+)", version)[1])
+        return cls.qemu_major >= 8
+
     def counts(self):
         self.read()
         text = self.out.read_bytes() if self.out.exists() else b""
@@ -137,6 +148,8 @@ def is_qemu(pid):
 
 
 class Native(Life):
+    ELSEWHERE = []  # how to execute something where ocivirt runs
+
     def __init__(self, scratch, number):
         super().__init__(scratch, number)
         # Short: there are sockets below it.
@@ -232,6 +245,9 @@ class Native(Life):
 
 
 class Container(Life):
+    IMAGE = os.environ.get("IMAGE", "localhost/ocivirt:latest")
+    ELSEWHERE = [PROJECT / "hack/podman", "run", "--rm", "--entrypoint", "env", IMAGE]
+
     def __init__(self, scratch, number):
         super().__init__(scratch, number)
         os.chmod(scratch, 0o755)
@@ -254,9 +270,8 @@ class Container(Life):
 
     def start(self):
         self.write("count")
-        image = os.environ.get("IMAGE", "localhost/ocivirt:latest")
         mount = f"{self.scratch}:/etc/ocivirt:ro"
-        self.podman("run", "--detach", "--name", self.name, "--volume", mount, image)
+        self.podman("run", "--detach", "--name", self.name, "--volume", mount, self.IMAGE)
         self.pid = int(self.podman("inspect", self.name, "--format", "{{.State.Pid}}"))
 
     def read(self):

@@ -37,6 +37,11 @@ from_outside() {
 	ip netns exec "$outside" "$@"
 }
 
+# Whether QEMU connects to another passt when one has died: those before 8.0 do not.
+qemu_takes_another_passt() {
+	[[ $("qemu-system-$(uname -m)" --version) =~ version\ ([0-9]+) && ${BASH_REMATCH[1]} -ge 8 ]]
+}
+
 passt_pid() {
 	jq '.helpers[-1].pid' "$root/instance.json"
 }

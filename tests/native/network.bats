@@ -152,35 +152,81 @@ s.sendto(answer + b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x0a\x01\x02\x03", address)' 3>&
 	has_not '^guest:'
 }
 
-@test "a passt that is killed is followed by another; one that never stays stops the guest" {
+# download_big: has begun to fetch a file that is long enough; $download is its process.
+download_big() {
+	in_guest 'yes | head -c 30000000 >/www/big'
+	from_outside curl -sS -m 60 --limit-rate 3M -o "$BATS_TEST_TMPDIR/big" http://10.88.0.2:8080/big 2>/dev/null 3>&- 9>&- &
+	download=$!
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ -s $BATS_TEST_TMPDIR/big ]]; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+}
+
+# passt_replaced PID: until there is another one, and it serves.
+passt_replaced() {
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ $(passt_pid) != "$1" ]] && from_outside curl -sS -m 2 http://10.88.0.2:8080/hello; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+}
+
+@test "much data, in both directions" {
 	network_create
-	config "$networked" "$(annotate publish 8080:80)" "$(order web)"
+	config "$networked" "$(annotate memory 512M)" "$(annotate publish 8080:80,9000)" "$(order web)"
+	type_to_guest
 	start
 	wait_for '^guest: ready'
-	# A download is under way when it happens.
-	from_outside curl -sS -m 20 --limit-rate 1 http://10.88.0.2:8080/hello >/dev/null 2>&1 3>&- &
-	local download=$!
+	local sum
+	sum=$(yes | head -c 20000000 | sha256sum)
+	in_guest 'yes | head -c 20000000 >/www/big'
+	[[ $(from_outside curl -sS -m 60 http://10.88.0.2:8080/big | sha256sum) == "$sum" ]]
+	# The passt of Debian 12 gives a guest nothing more that has shut its own direction, as nc does without input.
+	echo "order run 'mkfifo /run/nothing; nc -l -p 9000 <>/run/nothing | wc -c'" >&9
+	sleep 1
+	# More than QEMU and passt have buffers for, as fast as it goes: neither may wait for the other.
+	from_outside timeout 60 python3 -c '
+import socket
+s = socket.create_connection(("10.88.0.2", 9000))
+for _ in range(800): s.sendall(b"x" * 100000)'
+	wait_for "^guest: run: 80000000"
+	kill -QUIT "$pid"
+	finish
+}
+
+@test "a passt that is killed while data flows: another one, or the guest is stopped" {
+	network_create
+	config "$networked" "$(annotate publish 8080:80)" "$(order web)"
+	type_to_guest
+	start
+	wait_for '^guest: ready'
+	download_big
 	local first
 	first=$(passt_pid)
 	kill -KILL "$first"
-	wait_for 'passt, the guest.s network at eth0, has ended, and is started again' "$err"
-	wait "$download" || true
-	local deadline=$((SECONDS + PATIENCE))
-	until from_outside curl -sS -m 2 http://10.88.0.2:8080/hello; do
-		((SECONDS < deadline))
-	done
-	[[ $(passt_pid) != "$first" ]]
-	has_not 'guest: power' # the guest did not notice
-	for _ in {1..5}; do
-		first=$(passt_pid)
-		kill -KILL "$first"
-		deadline=$((SECONDS + PATIENCE))
-		until [[ $(passt_pid) != "$first" ]] || grep -q 'again and again' "$err"; do
-			((SECONDS < deadline))
-			sleep 0.05
+	local ended=0
+	wait "$download" || ended=$?
+	[[ $ended -eq 18 || $ended -eq 56 ]] # cut off
+	if qemu_takes_another_passt; then
+		wait_for 'passt, the guest.s network at eth0, has ended, and is started again' "$err"
+		passt_replaced "$first"
+		has_not 'guest: power' # the guest did not notice
+		[[ $(from_outside curl -sS -m 60 http://10.88.0.2:8080/big | wc -c) == 30000000 ]]
+		for _ in {1..5}; do
+			first=$(passt_pid)
+			kill -KILL "$first"
+			deadline=$((SECONDS + PATIENCE))
+			until [[ $(passt_pid) != "$first" ]] || grep -q 'again and again' "$err"; do
+				((SECONDS < deadline))
+				sleep 0.05
+			done
 		done
-	done
-	wait_for 'passt, .* has ended again and again; the guest cannot do without, and is stopped' "$err"
+		wait_for 'passt, .* has ended again and again; the guest cannot do without, and is stopped' "$err"
+	else
+		wait_for 'passt, the guest.s network at eth0, has ended; the guest cannot do without, and is stopped' "$err"
+	fi
 	finish
 	expect_status 69
 	has 'power button'
@@ -199,14 +245,16 @@ s.sendto(answer + b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x0a\x01\x02\x03", address)' 3>&
 	wait_for 'the VM is taken over' "$err"
 	[[ $(passt_pid) == "$passt" ]]
 	kill -KILL "$passt"
-	wait_for 'is started again' "$err"
-	local deadline=$((SECONDS + PATIENCE))
-	until from_outside curl -sS -m 2 http://10.88.0.2:8080/hello; do
-		((SECONDS < deadline))
-	done
-	kill -TERM "$pid"
-	finish
-	expect_status 0
+	if qemu_takes_another_passt; then
+		wait_for 'is started again' "$err"
+		passt_replaced "$passt"
+		kill -TERM "$pid"
+		finish
+		expect_status 0
+	else
+		finish
+		expect_status 69
+	fi
 }
 
 @test "a VM whose ocivirt was killed is gone on with, and so is its network" {

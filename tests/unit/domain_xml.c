@@ -187,6 +187,35 @@ static void test_aarch64(void)
     expect_answer(spec, "/domain/os/type/@machine", "virt-8.0");
 }
 
+/* QEMU gets an option that it knows, or none. */
+static void test_nics_reconnect(void)
+{
+    static const struct {
+        unsigned version;
+        const char *end;
+    } cases[] = {
+        {0, "n.sock"},
+        {7002022, "n.sock"},
+        {8000000, "n.sock,reconnect=1"},
+        {9001003, "n.sock,reconnect=1"},
+        {9002000, "n.sock,reconnect-ms=100"},
+        {10000002, "n.sock,reconnect-ms=100"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(vm_spec) spec = new_spec();
+        struct vm_nic *nic = g_new0(struct vm_nic, 1);
+        nic->mac = g_strdup("52:54:00:00:00:01");
+        nic->socket = g_strdup("/r/n.sock");
+        nic->ports = g_array_new(FALSE, FALSE, sizeof(struct port_range));
+        g_ptr_array_add(spec->nics, nic);
+        spec->emulator_version = cases[i].version;
+        g_autofree char *wanted = g_strconcat(
+            "stream,id=ocivirt-net0,server=off,addr.type=unix,addr.path=/r/", cases[i].end, NULL);
+        expect_answer(spec, "//q:commandline/q:arg[2]/@value", wanted);
+        g_assert_cmpint(vm_nics_reconnect(spec), ==, strstr(wanted, "reconnect") != NULL);
+    }
+}
+
 static void test_uefi(void)
 {
     g_autoptr(vm_spec) spec = new_spec();
@@ -466,6 +495,7 @@ int main(int argc, char **argv)
     g_test_add_func("/domain-xml/accel-and-cpu", test_accel_and_cpu);
     g_test_add_func("/domain-xml/tcg-cache", test_tcg_cache);
     g_test_add_func("/domain-xml/aarch64", test_aarch64);
+    g_test_add_func("/domain-xml/nics-reconnect", test_nics_reconnect);
     g_test_add_func("/domain-xml/uefi", test_uefi);
     g_test_add_func("/domain-xml/first-boot", test_first_boot);
     g_test_add_func("/domain-xml/others", test_others);

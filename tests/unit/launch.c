@@ -300,6 +300,17 @@ static void test_keep_only(void)
     capabilities_keep_only("/nonexistent", emulator);
 }
 
+static void test_noted_version(void)
+{
+    g_autofree char *root = in_scratch("from"), *name = notes_name("from", "etc/3/q");
+    g_autofree char *emulator = in_scratch("from/etc/3/q");
+    g_assert_cmpuint(capabilities_version(root, emulator), ==, 0);
+    put_notes("from", "etc/3/q");
+    g_assert_cmpuint(capabilities_version(root, emulator), ==, 0);
+    put(name, "<qemuCaps>\n  <version>7002022</version>\n</qemuCaps>\n");
+    g_assert_cmpuint(capabilities_version(root, emulator), ==, 7002022);
+}
+
 /* --- network namespaces --- */
 
 static void test_no_namespace(void)
@@ -356,6 +367,7 @@ int main(int argc, char **argv)
     g_test_add_func("/launch/warnings", test_warnings);
     g_test_add_func("/launch/copy", test_copy);
     g_test_add_func("/launch/keep-only", test_keep_only);
+    g_test_add_func("/launch/noted-version", test_noted_version);
     g_test_add_func("/launch/no-namespace", test_no_namespace);
     g_test_add_func("/launch/namespace-without-privilege", test_namespace_without_privilege);
     int status = g_test_run();
