@@ -103,9 +103,10 @@ coverage-unit: all $(UNIT_TESTS)
 	find $(BUILD) -name '*.gcda' -delete
 	OCIVIRT_TEST_COUNTS= tests/run-unit $(UNIT_TESTS)
 
-# With SANITIZE=1 or SANITIZE=thread the same under sanitizers; NATIVE="-f PATTERN" for some of the tests.
+# With SANITIZE=1 or SANITIZE=thread the same under sanitizers, with VALGRIND=1 under valgrind (3.20 or later: hack/trixie);
+# NATIVE="-f PATTERN" for some of the tests.
 check-native: all guest $(BUILD)/tests/native/agent
-	OCIVIRT=$(CURDIR)/$(BUILD)/ocivirt tests/run-bats tests/native $(NATIVE)
+	OCIVIRT=$(CURDIR)/$(if $(VALGRIND),tests/native/valgrind,$(BUILD)/ocivirt) BUILD=$(BUILD) tests/run-bats tests/native $(NATIVE)
 
 check-container: image guest
 	tests/run-bats tests/container

@@ -42,7 +42,8 @@ watch_checkers() {
 checkers_are_content() {
 	local report said=
 	for report in "$reports"*; do
-		[[ ! -s $report ]] || said+=$(head -n 60 "$report")$'\n'
+		# Between two hyphens valgrind speaks of itself.
+		[[ ! -s $report ]] || said+=$(grep -v '^--[0-9]*-- ' "$report" | head -n 60)
 	done
 	[[ -z $said ]] || {
 		echo "$said"
