@@ -42,8 +42,8 @@ probe() {
 	address=$(podman inspect "$(podman pod inspect "$test-vm" --format '{{.InfraContainerID}}')" --format '{{.NetworkSettings.IPAddress}}')
 	[[ -n $address ]] || address=$(podman inspect "$(podman pod inspect "$test-vm" --format '{{.InfraContainerID}}')" \
 		--format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')
-	[[ $(curl -sS -m 10 "http://$address:8080/hello") == 'hello from vm' ]]
-	[[ $(curl -sS -m 10 "http://$address:8080/pages/index.html") == *'From a ConfigMap'* ]]
+	[[ $(fetch "http://$address:8080/hello") == 'hello from vm' ]]
+	[[ $(fetch "http://$address:8080/pages/index.html") == *'From a ConfigMap'* ]]
 	local since
 	since=$(now_ms)
 	podman pod stop --time 25 "$test-vm" >/dev/null

@@ -45,16 +45,16 @@ healthy_within() {
 	wait_for 'guest running after'
 	local address
 	address=$(podman inspect "$name" --format '{{.NetworkSettings.IPAddress}}'):9100
-	[[ $(curl -sS --max-time 10 "http://$address/healthz") == live ]]
+	[[ $(fetch "http://$address/healthz") == live ]]
 	wait_for '^guest: listening'
 	local deadline=$((SECONDS + PATIENCE))
-	until [[ $(curl -sS --max-time 10 "http://$address/readyz") == ready ]]; do
+	until [[ $(fetch "http://$address/readyz") == ready ]]; do
 		((SECONDS < deadline))
 		sleep 0.1
 	done
-	curl -sS --max-time 10 "http://$address/metrics" | "$project/tests/native/metrics.py"
+	fetch "http://$address/metrics" | "$project/tests/native/metrics.py"
 	# Nothing but these comes in by the network.
-	[[ $(curl -sS --max-time 10 -o /dev/null -w '%{http_code}' -X POST "http://$address/v1/kill") == 404 ]]
+	[[ $(fetch "http://$address/v1/kill" -o /dev/null -w '%{http_code}' -X POST) == 404 ]]
 	podman exec "$name" ocivirt health --startup
 	podman stop "$name" >/dev/null
 	finish

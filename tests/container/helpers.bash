@@ -83,6 +83,12 @@ wait_for() {
 	done
 }
 
+# fetch URL [CURL-OPTION...]: from the container, as a client outside does. Whenever another container begins or ends the
+# engine's bridge may get another MAC address, and until that is noticed what goes through it is lost.
+fetch() {
+	curl -sS --retry 30 --retry-all-errors --retry-delay 1 --max-time 5 "$@"
+}
+
 # finish: waits for the container; $status is its exit status.
 finish() {
 	status=$(timeout "$PATIENCE" "$project/hack/podman" wait "$name" 3>&-)

@@ -9,11 +9,6 @@ teardown() {
 	remove_made
 }
 
-# fetch PORT PATH: of the guest's web server, as a client outside does.
-fetch() {
-	curl -sS --retry 30 --retry-all-errors --retry-delay 1 -m 5 "http://127.0.0.1:$1$2"
-}
-
 @test "a published port, a folder, a disk on a volume and one of the image" {
 	podman volume create "$name" >/dev/null
 	local data pages=$BATS_TEST_TMPDIR/pages
@@ -44,16 +39,16 @@ fetch() {
 	local port
 	port=$(podman port "$name" 8080/tcp)
 	port=${port##*:}
-	[[ $(fetch "$port" /hello) == 'hello from '* ]]
-	[[ $(fetch "$port" /pages/page) == 'from the host' ]]
+	[[ $(fetch "http://127.0.0.1:$port/hello") == 'hello from '* ]]
+	[[ $(fetch "http://127.0.0.1:$port/pages/page") == 'from the host' ]]
 	echo changed >"$pages/page"
-	[[ $(fetch "$port" /pages/page) == changed ]]
+	[[ $(fetch "http://127.0.0.1:$port/pages/page") == changed ]]
 
 	podman restart --time 20 "$name" >/dev/null
 	wait_for '^guest: disk vdb count 2'
 	wait_for '^guest: disk vdc count 2'
 	port=$(podman port "$name" 8080/tcp)
-	[[ $(fetch "${port##*:}" /hello) == 'hello from '* ]]
+	[[ $(fetch "http://127.0.0.1:${port##*:}/hello") == 'hello from '* ]]
 
 	podman rm --force --volumes --time 20 "$name" >/dev/null
 	run_once
@@ -83,7 +78,7 @@ fetch() {
 	has '^guest: address eth1 '
 	local address
 	for address in $(podman inspect "$name" --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'); do
-		[[ $(curl -sS -m 10 "http://$address:8080/hello") == 'hello from '* ]]
+		[[ $(fetch "http://$address:8080/hello") == 'hello from '* ]]
 	done
 	podman rm --force --time 0 "$name" >/dev/null
 	podman network rm "$name" >/dev/null
@@ -96,7 +91,7 @@ fetch() {
 	local port
 	port=$(podman port "$name" 8080/tcp)
 	port=${port##*:}
-	[[ $(fetch "$port" /hello) == 'hello from '* ]]
+	[[ $(fetch "http://127.0.0.1:$port/hello") == 'hello from '* ]]
 	inside() { podman exec "$name" sh -c "$1"; }
 	passt() { inside 'cat /var/lib/ocivirt/instance.json' | jq '.helpers[-1].pid'; }
 	# They die side by side: the next engine is who finds that passt has gone.
@@ -104,7 +99,7 @@ fetch() {
 	inside "kill -KILL $(passt)"
 	wait_for 'the VM is taken over'
 	wait_for 'passt, .* has ended, and is started again'
-	[[ $(fetch "$port" /hello) == 'hello from '* ]]
+	[[ $(fetch "http://127.0.0.1:$port/hello") == 'hello from '* ]]
 	local last
 	for _ in {1..5}; do
 		last=$(passt)
