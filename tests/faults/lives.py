@@ -122,6 +122,10 @@ class Life:
             try:
                 os.kill(pid, getattr(signal, "SIG" + name))
                 hit = True
+                if name == "SEGV" and target == "virtiofsd":
+                    # Rust's runtime looks whether its stack is at its end, and goes on the first time.
+                    time.sleep(0.1)
+                    os.kill(pid, signal.SIGSEGV)
             except ProcessLookupError:
                 pass
         return hit
@@ -271,13 +275,20 @@ class Container(Life):
     def start(self):
         self.write("count")
         mount = f"{self.scratch}:/etc/ocivirt:ro"
-        self.podman("run", "--detach", "--name", self.name, "--volume", mount, self.IMAGE)
-        self.pid = int(self.podman("inspect", self.name, "--format", "{{.State.Pid}}"))
+        self.podman("run", "--detach", "--name", self.name, "--log-driver", "k8s-file",
+                    "--volume", mount, self.IMAGE)
+        facts = "{{.State.Pid}} {{.HostConfig.LogConfig.Path}}"
+        pid, self.log = self.podman("inspect", self.name, "--format", facts).split(" ", 1)
+        self.pid = int(pid)
 
     def read(self):
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            command = [PROJECT / "hack/podman", "logs", self.name]
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False)
+        """As `podman logs` does, which takes a hundred times as long."""
+        streams = {b"stdout": b"", b"stderr": b""}
+        for line in Path(self.log).read_bytes().split(b"\n")[:-1]:
+            _, stream, kind, text = line.split(b" ", 3)  # kind P: the line goes on
+            streams[stream] += text + (b"\n" if kind == b"F" else b"")
+        self.out.write_bytes(streams[b"stdout"])
+        self.err.write_bytes(streams[b"stderr"])
 
     def is_running(self):
         return is_alive(self.pid)
