@@ -131,13 +131,19 @@ class Life:
         return hit
 
     def check_console(self):
+        """Lost may be what an engine that died had read and not written: of this guest's, which counts
+        ten times a second, a line or two. The number of these lines."""
         counts = self.counts()
+        missing = 0
+        bearable = 2 * self.all_words().count("another one takes over")
         for last, count in zip([0, *counts], counts):
-            if count != last + 1:
+            missing += max(0, count - last - 1)
+            if count <= last or missing > bearable:
                 raise Violation(f"the guest's counter goes from {last} to {count}")
         boots = len(re.findall(rb"^guest: ready", self.out.read_bytes(), re.MULTILINE))
         if boots > 1:
             raise Violation(f"the guest booted {boots} times")
+        return missing
 
     def all_words(self):
         self.read()
