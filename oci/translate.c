@@ -433,7 +433,6 @@ struct vm_spec *oci_translate(const struct oci_config *config, const struct oci_
     spec->cpu_model = g_strdup(settings->cpu_model);
     const char *emulator = config->vm.hypervisor.path;
     spec->emulator = g_strdup(emulator != NULL ? emulator : host->emulator);
-    spec->emulator_version = host->emulator_version;
     spec->launcher = g_strdup(host->launcher);
     spec->emulator_args = g_strdupv(config->vm.hypervisor.parameters);
     spec->device_tree = g_strdup(config->vm.hw.device_tree);

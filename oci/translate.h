@@ -68,15 +68,14 @@ struct oci_network_facts {
 /* What the translation must know of its surroundings. Owns nothing. */
 struct oci_host {
     enum vm_arch arch;
-    enum vm_accel accel;       /* already chosen: src/host/accel */
-    unsigned cpus;             /* that the container may use, at least 1 */
-    guint64 memory_limit;      /* of the container, bytes; 0: none */
-    const char *emulator;      /* QEMU, where the config names none */
-    unsigned emulator_version; /* VM_QEMU_VERSION; 0: not known */
-    const char *launcher;      /* stands for QEMU (vm_spec.h); NULL: there is none */
-    const char *id;            /* of the instance; becomes the domain's name */
-    const char *root;          /* the root directory, absolute */
-    const char *bundle;        /* the folder of config.json; NULL: that is no file */
+    enum vm_accel accel;  /* already chosen: src/host/accel */
+    unsigned cpus;        /* that the container may use, at least 1 */
+    guint64 memory_limit; /* of the container, bytes; 0: none */
+    const char *emulator; /* QEMU, where the config names none */
+    const char *launcher; /* stands for QEMU (vm_spec.h); NULL: there is none */
+    const char *id;       /* of the instance; becomes the domain's name */
+    const char *root;     /* the root directory, absolute */
+    const char *bundle;   /* the folder of config.json; NULL: that is no file */
 
     const struct cpulist *allowed_cpus; /* NULL: not known */
     const struct cpulist *nodes;        /* NUMA nodes with memory; NULL: not known */

@@ -4,11 +4,9 @@
 #include "oci/rules.h"
 #include "oci/seccomp_choose.h"
 #include "oci/translate.h"
-#include "src/engine/capabilities.h"
 #include "src/engine/launch.h"
 #include "src/host/accel.h"
 #include "src/host/firmware.h"
-#include "src/host/qemu_version.h"
 #include "src/host/topology.h"
 #include "src/util/error.h"
 #include "src/util/quantity.h"
@@ -140,17 +138,6 @@ static void decode(struct machine *machine)
     oci_rules_check_files(machine->config, &machine->problems);
 }
 
-/* Where libvirt has noted it nobody need ask: here, or where root.c takes notes over from. */
-static unsigned version_of(const char *root, const struct facts *facts)
-{
-    g_autofree char *primed = launch_emulator_path(ROOT_DEFAULT, facts->emulator, NULL);
-    unsigned version = capabilities_version(root, facts->launcher);
-    if (version == 0 && primed != NULL) {
-        version = capabilities_version(ROOT_DEFAULT, primed);
-    }
-    return version != 0 ? version : qemu_version_ask(facts->emulator);
-}
-
 /* What only a machine that is to run needs. */
 static bool find_means(struct machine *machine, GError **error)
 {
@@ -160,13 +147,10 @@ static bool find_means(struct machine *machine, GError **error)
         return false;
     }
     facts->launcher = launch_emulator_path(machine->root.path, facts->emulator, error);
-    if (facts->launcher == NULL) {
-        return false;
-    }
     facts->host.emulator = facts->emulator;
     facts->host.launcher = facts->launcher;
-    facts->host.emulator_version = version_of(machine->root.path, facts);
-    return choose_accel(machine->settings.accel, &facts->host.accel, error);
+    return facts->launcher != NULL &&
+           choose_accel(machine->settings.accel, &facts->host.accel, error);
 }
 
 /* The seccomp filter of QEMU; false: there are problems. */

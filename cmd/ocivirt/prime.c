@@ -28,15 +28,12 @@ static void ignore_event(enum hypervisor_event event, void *data)
 
 static bool probe(struct priming *priming, GError **error)
 {
-    enum vm_arch arch = vm_arch_native();
     if (!root_write_qemu_conf(priming->root, NULL, error) ||
         !launch_prepare(priming->root, priming->spec, error)) {
         return false;
     }
     struct hypervisor *hypervisor = hypervisor_open(priming->root->path, ignore_event, NULL, error);
-    bool ok =
-        hypervisor != NULL && hypervisor_probe(hypervisor, priming->spec->launcher,
-                                               vm_arch_name(arch), vm_arch_machine(arch), error);
+    bool ok = hypervisor != NULL && hypervisor_probe(hypervisor, priming->spec, error);
     launch_explain(priming->spec, error);
     hypervisor_close(hypervisor);
     return ok;
@@ -106,7 +103,8 @@ static int prime_root(const struct options *options)
     struct root root = {.lock = -1};
     g_autoptr(GError) error = NULL;
     g_autoptr(vm_spec) spec = vm_spec_new();
-    spec->emulator = find_emulator(vm_arch_native(), &error);
+    spec->arch = vm_arch_native();
+    spec->emulator = find_emulator(spec->arch, &error);
     if (spec->emulator == NULL || !root_choose(&root, options->root, &error) ||
         !is_lasting(&root, &error) ||
         (spec->launcher = launch_emulator_path(root.path, spec->emulator, &error)) == NULL ||

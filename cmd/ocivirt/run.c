@@ -302,7 +302,6 @@ static int run(struct machine *machine, const struct options *options)
             {
                 .root = &machine->root,
                 .spec = machine->spec,
-                .xml = machine->xml,
                 .stop_method = stop_method(machine->settings.stop_method),
                 .console = console_mode(machine),
                 .ready = ready(machine->settings.ready.kind),

@@ -36,8 +36,7 @@ enum engine_request {
 
 struct engine_config {
     const struct root *root; /* open */
-    const struct vm_spec *spec;
-    const char *xml; /* of spec */
+    struct vm_spec *spec;    /* but for emulator_version, which an engine fills in */
     enum engine_stop_method stop_method;
     enum console_mode console;
     enum engine_ready ready;

@@ -215,11 +215,12 @@ void hypervisor_close(struct hypervisor *h)
     g_free(h);
 }
 
-bool hypervisor_probe(struct hypervisor *h, const char *emulator, const char *arch,
-                      const char *machine, GError **error)
+bool hypervisor_probe(struct hypervisor *h, const struct vm_spec *spec, GError **error)
 {
-    char *capabilities =
-        virConnectGetDomainCapabilities(h->connection, emulator, arch, machine, NULL, 0);
+    const char *machine = spec->machine != NULL ? spec->machine : vm_arch_machine(spec->arch);
+    const char *emulator = spec->launcher != NULL ? spec->launcher : spec->emulator;
+    char *capabilities = virConnectGetDomainCapabilities(
+        h->connection, emulator, vm_arch_name(spec->arch), machine, NULL, 0);
     if (capabilities == NULL) {
         return fail(error, "cannot probe QEMU");
     }
@@ -251,9 +252,7 @@ static bool fail_to_create(struct hypervisor *h, const struct vm_spec *spec, GEr
 {
     g_autoptr(GError) late = NULL;
     fail(&late, "cannot start the VM");
-    const char *machine = spec->machine != NULL ? spec->machine : vm_arch_machine(spec->arch);
-    const char *emulator = spec->launcher != NULL ? spec->launcher : spec->emulator;
-    if (hypervisor_probe(h, emulator, vm_arch_name(spec->arch), machine, error)) {
+    if (hypervisor_probe(h, spec, error)) {
         g_propagate_error(error, g_steal_pointer(&late));
     }
     return false;

@@ -40,9 +40,8 @@ struct hypervisor *hypervisor_open(const char *root, hypervisor_handler *handler
 /* Not after a VM was made: the process ends instead, libvirt may still be busy with its end. */
 void hypervisor_close(struct hypervisor *hypervisor);
 
-/* Probes @emulator, so that the capability cache is warm. Blocks. */
-bool hypervisor_probe(struct hypervisor *hypervisor, const char *emulator, const char *arch,
-                      const char *machine, GError **error);
+/* Probes the emulator of @spec, so that the capability cache is warm. Blocks. */
+bool hypervisor_probe(struct hypervisor *hypervisor, const struct vm_spec *spec, GError **error);
 
 /* Makes the VM of @spec, whose XML is @xml, paused, and gives QEMU's pid. Blocks. ERROR_CONFIG
  * where it asks for what this QEMU cannot do. */

@@ -160,6 +160,12 @@ bool launch_prepare(const struct root *root, const struct vm_spec *spec, GError 
     return write_plan(folder, spec, error);
 }
 
+void launch_note_version(const struct root *root, struct vm_spec *spec)
+{
+    const char *emulator = spec->launcher != NULL ? spec->launcher : spec->emulator;
+    spec->emulator_version = capabilities_version(root->path, emulator);
+}
+
 /* --- the notes --- */
 
 /* Of @kind, in their order, each once: QEMU may have been started more than once, to be probed. */

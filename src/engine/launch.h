@@ -24,6 +24,9 @@ char *launch_emulator_path(const char *root, const char *qemu, GError **error);
  * libvirt not yet. ERROR_UNAVAILABLE. */
 bool launch_prepare(const struct root *root, const struct vm_spec *spec, GError **error);
 
+/* Fills in the version of @spec's emulator, if libvirt has notes on it by now. */
+void launch_note_version(const struct root *root, struct vm_spec *spec);
+
 /* Logs what the launcher could not do. */
 void launch_log_warnings(const struct vm_spec *spec);
 

@@ -10,6 +10,7 @@
 #include "src/host/limits.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
+#include "src/vm/domain_xml.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -78,6 +79,19 @@ static bool prepare_and_open(struct engine *e, GError **error)
     return opened;
 }
 
+/* Where libvirt has no notes on QEMU yet it is asked for them, as it would ask itself a moment
+ * later. That QEMU cannot be probed is said when the VM is made. */
+static char *describe_vm(const struct engine *e)
+{
+    struct vm_spec *spec = e->config->spec;
+    launch_note_version(e->config->root, spec);
+    if (spec->nics->len > 0 && spec->emulator_version == 0) {
+        hypervisor_probe(e->hypervisor, spec, NULL);
+        launch_note_version(e->config->root, spec);
+    }
+    return domain_xml(spec);
+}
+
 static bool write_instance(const struct engine *e, enum instance_status status, GError **error)
 {
     g_autofree char *path = root_file(e->config->root, "instance.json");
@@ -103,7 +117,8 @@ static bool make_vm(void *data, GError **error)
     if (!prepare_and_open(e, error)) {
         return false;
     }
-    if (!hypervisor_create(e->hypervisor, config->spec, config->xml, &e->made.pid, error)) {
+    g_autofree char *xml = describe_vm(e);
+    if (!hypervisor_create(e->hypervisor, config->spec, xml, &e->made.pid, error)) {
         launch_explain(config->spec, error);
         helpers_explain(e->helpers, error);
         return false;

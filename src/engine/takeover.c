@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/calls.h"
 #include "src/engine/internal.h"
+#include "src/engine/launch.h"
 #include "src/host/process.h"
 #include "src/host/helper.h"
 #include "src/util/error.h"
@@ -114,6 +115,7 @@ static void open_qemu(struct engine *e)
 void takeover_begin(struct engine *e)
 {
     e->began_at = g_get_monotonic_time();
+    launch_note_version(e->config->root, e->config->spec);
     open_qemu(e);
     if (e->made.console >= 0) {
         start_attach_console(e);

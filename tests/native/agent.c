@@ -29,13 +29,14 @@ static struct root root;
 static vm_spec *spec;
 static struct hypervisor *hypervisor;
 static struct agent *agent;
-static bool made, agent_up;
+static bool made, agent_up, agent_came; /* the last: since somebody said that it has not */
 
 static void on_event(enum hypervisor_event event, void *data)
 {
     (void)data;
     if (event == HYPERVISOR_AGENT_UP || event == HYPERVISOR_AGENT_DOWN) {
         agent_up = event == HYPERVISOR_AGENT_UP;
+        agent_came |= agent_up;
     }
 }
 
@@ -412,6 +413,7 @@ static void test_freeze(void)
 static void test_agent_ends(void)
 {
     struct answer answer, waiting;
+    agent_came = false;
     start_shell(&waiting, "sleep 100", 0);
     run_shell(&answer,
               "pid=$(pidof qemu-ga); line=$(tr '\\0' ' ' </proc/$pid/cmdline);"
@@ -424,7 +426,7 @@ static void test_agent_ends(void)
     g_test_message("%s", waiting.error->message);
     answer_clear(&answer);
     answer_clear(&waiting);
-    run_until(&agent_up);
+    run_until(&agent_came);
     ask(&answer, agent_ping);
     g_assert_no_error(answer.error);
 }
