@@ -185,12 +185,17 @@ passt_replaced() {
 	[[ $(from_outside curl -sS -m 60 http://10.88.0.2:8080/big | sha256sum) == "$sum" ]]
 	# The passt of Debian 12 gives a guest nothing more that has shut its own direction, as nc does without input.
 	echo "order run 'mkfifo /run/nothing; nc -l -p 9000 <>/run/nothing | wc -c'" >&9
-	sleep 1
-	# More than QEMU and passt have buffers for, as fast as it goes: neither may wait for the other.
-	from_outside timeout 60 python3 -c '
-import socket
-s = socket.create_connection(("10.88.0.2", 9000))
-for _ in range(800): s.sendall(b"x" * 100000)'
+	# More than QEMU and passt have buffers for, as fast as it goes: neither may wait for the other. Passt accepts before
+	# it knows whether the guest does.
+	from_outside timeout $((2 * PATIENCE)) python3 -c '
+import socket, time
+while True:
+    try:
+        s = socket.create_connection(("10.88.0.2", 9000))
+        for _ in range(800): s.sendall(b"x" * 100000)
+        break
+    except ConnectionError:
+        time.sleep(0.3)'
 	wait_for "^guest: run: 80000000"
 	kill -QUIT "$pid"
 	finish
