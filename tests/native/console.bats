@@ -75,6 +75,7 @@ slow_reader='exec 3>&1; while (($(head -c "$1" | tee -a /dev/fd/3 | wc -c) > 0))
 	kill -TERM "$pid"
 	finish
 	expect_status 0
+	: >"$err" # or what the first one said would be taken for the second's
 	"$ocivirt" run --bundle "$bundle" --root "$root" >&- 2>"$err" <&- 3>&- &
 	pid=$!
 	wait_for 'guest running' "$err"
