@@ -106,8 +106,10 @@ static void print(const json_t *result, const char *name, const char *flag, FILE
     const char *text = json_string_value(json_object_get(result, name));
     gsize size = 0;
     g_autofree guchar *bytes = text != NULL ? g_base64_decode(text, &size) : NULL;
-    fwrite(bytes, 1, size, file);
-    fflush(file);
+    if (bytes != NULL) {
+        fwrite(bytes, 1, size, file);
+        fflush(file);
+    }
     if (json_is_true(json_object_get(result, flag))) {
         log_warning("there was more on the command's %s, which is lost", name);
     }
