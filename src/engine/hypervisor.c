@@ -329,11 +329,11 @@ bool hypervisor_ask_agent_to_power_off(struct hypervisor *h, GError **error)
 /* --- the guest agent --- */
 
 /* "… unable to execute QEMU agent command 'guest-exec': REASON": the agent's own words; NULL: none.
- */
+ * By its text, for libvirt has got a code of its own for that after 9.0. */
 static const char *refusal(const virError *error)
 {
     static const char before[] = "agent command '";
-    const char *words = error != NULL && error->code == VIR_ERR_INTERNAL_ERROR
+    const char *words = error != NULL && error->code != VIR_ERR_AGENT_UNRESPONSIVE
                             ? strstr(error->message, before)
                             : NULL;
     words = words != NULL ? strstr(words + strlen(before), "': ") : NULL;
