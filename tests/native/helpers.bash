@@ -34,7 +34,7 @@ watch_checkers() {
 	local options="log_path=$reports:handle_segv=0"
 	export G_SLICE=always-malloc
 	export ASAN_OPTIONS=$options UBSAN_OPTIONS=$options:print_stacktrace=1
-	export TSAN_OPTIONS=$options:report_thread_leaks=0:suppressions=$BATS_TEST_DIRNAME/tsan.supp
+	export TSAN_OPTIONS=$options:report_thread_leaks=0:atexit_sleep_ms=0:suppressions=$BATS_TEST_DIRNAME/tsan.supp
 	export LSAN_OPTIONS=suppressions=$BATS_TEST_DIRNAME/lsan.supp:print_suppressions=0
 }
 
