@@ -263,8 +263,12 @@ static gboolean on_qemu(gint fd, GIOCondition condition, gpointer data)
 static gboolean on_overdue(gpointer data)
 {
     struct helper *helper = data;
+    const struct helpers_events *events = helper->owner->events;
     helper->overdue = 0;
     g_source_remove(helper->expected);
+    if (!events->needed(events->data)) {
+        return G_SOURCE_REMOVE;
+    }
     replace(helper, "QEMU does not connect to the guest's network again", "");
     return G_SOURCE_REMOVE;
 }

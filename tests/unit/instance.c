@@ -2,12 +2,12 @@
 #include "src/host/instance.h"
 #include "src/host/process.h"
 #include "src/util/error.h"
+#include "tests/unit/child.h"
 #include "tests/unit/expect.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -171,34 +171,6 @@ static void test_hostile_files(void)
     g_unlink(file);
     g_assert_false(instance_read(&instance, file)); /* and none at all */
     g_assert_false(instance_read(&instance, scratch));
-}
-
-/* A child that waits to be killed. */
-static pid_t start_child(const char *name)
-{
-    int ready[2];
-    g_assert_cmpint(pipe(ready), ==, 0);
-    pid_t pid = fork();
-    g_assert_cmpint(pid, >=, 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        prctl(PR_SET_NAME, name);
-        (void)!write(ready[1], "", 1);
-        for (;;) {
-            pause();
-        }
-    }
-    char byte;
-    g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
-    close(ready[0]);
-    close(ready[1]);
-    return pid;
-}
-
-static void end_child(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
 }
 
 static void test_qemu_alive(void)
