@@ -64,6 +64,10 @@ $(BUILD)/oci/seccomp_choose.o: oci/seccomp.json
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	$(call run,LINK,$@,$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS))
 
+$(BUILD)/tests/native/valgrind.so: tests/native/valgrind.c
+	@mkdir -p $(@D)
+	$(call run,LINK,$@,$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -o $@ $<)
+
 # Not there in a container build.
 -include tests/fuzz/fuzz.mk
 
@@ -105,8 +109,8 @@ coverage-unit: all $(UNIT_TESTS)
 
 # With SANITIZE=1 or SANITIZE=thread the same under sanitizers, with VALGRIND=1 under valgrind (3.20 or later: hack/trixie);
 # NATIVE="-f PATTERN" for some of the tests.
-check-native: all guest $(BUILD)/tests/native/agent
-	OCIVIRT=$(CURDIR)/$(if $(VALGRIND),tests/native/valgrind,$(BUILD)/ocivirt) BUILD=$(BUILD) tests/run-bats tests/native $(NATIVE)
+check-native: all guest $(BUILD)/tests/native/agent $(if $(VALGRIND),$(BUILD)/tests/native/valgrind.so)
+	$(if $(VALGRIND),PATIENCE=300) OCIVIRT=$(CURDIR)/$(BUILD)/ocivirt BUILD=$(BUILD) tests/run-bats tests/native $(NATIVE)
 
 check-container: image guest
 	tests/run-bats tests/container

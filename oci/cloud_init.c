@@ -43,15 +43,49 @@ static bool yaml_has_key(const char *yaml, const char *key)
     return false;
 }
 
+/* Some editors put a byte order mark in front, which is no part of what follows. */
+static const char *without_mark(const char *text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    return g_str_has_prefix(text, mark) ? text + strlen(mark) : text;
+}
+
 bool oci_cloud_init_has_key(const char *meta_data, const char *key)
 {
+    meta_data = without_mark(meta_data);
     json_t *json = json_loads(meta_data, 0, NULL);
     bool has = json != NULL ? json_object_get(json, key) != NULL : yaml_has_key(meta_data, key);
     json_decref(json);
     return has;
 }
 
-/* Lines at the end of a mapping in block style, as people write it. */
+static bool matches(const char *line, const char *pattern)
+{
+    return g_regex_match_simple(pattern, line, G_REGEX_RAW, G_REGEX_MATCH_DEFAULT);
+}
+
+/* Whether lines at the end become entries: of a mapping in block style whose keys begin their
+ * lines, and that nothing ends. */
+static bool takes_lines(const char *yaml)
+{
+    g_auto(GStrv) lines = g_strsplit(yaml, "\n", -1);
+    bool begun = false;
+    for (char **line = lines; *line != NULL; line++) {
+        bool says_nothing = matches(*line, "^\\s*(#|$)");
+        bool is_head = !begun && matches(*line, "^(%|---\\s*(\\s#.*)?$)");
+        if (says_nothing || is_head) {
+            continue;
+        }
+        bool is_key = matches(*line, "^[^][\\s{},&*!|>%@`?#-].*:(\\s|$)");
+        if (matches(*line, "^(---|\\.\\.\\.)(\\s|$)") || (!begun && !is_key)) {
+            return false;
+        }
+        begun = true;
+    }
+    return true;
+}
+
+/* Lines at the end of a mapping in block style, as people write it; NULL: it is not. */
 static char *complete_yaml(const char *own, json_t *known)
 {
     GString *text = g_string_new(own);
@@ -59,11 +93,16 @@ static char *complete_yaml(const char *own, json_t *known)
     json_t *value;
     json_object_foreach(known, key, value)
     {
-        if (!yaml_has_key(own, key)) {
-            g_autofree char *word = to_text(value);
-            bool open = text->len > 0 && text->str[text->len - 1] != '\n';
-            g_string_append_printf(text, "%s%s: %s\n", open ? "\n" : "", key, word);
+        if (yaml_has_key(own, key)) {
+            continue;
         }
+        if (!takes_lines(own)) {
+            g_string_free(text, TRUE);
+            return NULL;
+        }
+        g_autofree char *word = to_text(value);
+        bool open = text->len > 0 && text->str[text->len - 1] != '\n';
+        g_string_append_printf(text, "%s%s: %s\n", open ? "\n" : "", key, word);
     }
     return g_string_free(text, FALSE);
 }
@@ -72,6 +111,7 @@ char *oci_cloud_init_meta_data(const char *own, const char *instance_id, const c
                                const GPtrArray *keys)
 {
     json_t *known = known_of(instance_id, hostname, keys);
+    own = own != NULL ? without_mark(own) : NULL;
     json_t *json = own != NULL ? json_loads(own, 0, NULL) : json_object();
     char *text;
     if (json_is_object(json)) {

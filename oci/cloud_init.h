@@ -17,7 +17,8 @@
 #include <stdbool.h>
 
 /* The user's meta-data, with what is missing in it added. @own: NULL, or text in JSON or YAML.
- * @hostname can be NULL; @keys is of char *. */
+ * @hostname can be NULL; @keys is of char *. NULL: something is missing, and cannot be added to
+ * YAML as it is written. */
 char *oci_cloud_init_meta_data(const char *own, const char *instance_id, const char *hostname,
                                const GPtrArray *keys);
 

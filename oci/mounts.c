@@ -72,6 +72,15 @@ bool oci_mounts_bind_all_devices(const struct oci_config *config)
     return false;
 }
 
+bool oci_mount_is_bind(const struct oci_mount *mount)
+{
+    const char *const *options = (const char *const *)mount->options;
+    return mount->type == NULL || g_str_equal(mount->type, "bind") ||
+           g_str_equal(mount->type, "none") ||
+           (options != NULL &&
+            (g_strv_contains(options, "bind") || g_strv_contains(options, "rbind")));
+}
+
 enum oci_mount_role oci_mount_role(const struct oci_config *config, const struct oci_mount *mount,
                                    enum oci_source_kind source)
 {
@@ -84,6 +93,9 @@ enum oci_mount_role oci_mount_role(const struct oci_config *config, const struct
         return OCI_MOUNT_ENGINES;
     }
     bool below_dev = g_str_has_prefix(destination, "/dev/");
+    if (!oci_mount_is_bind(mount) && source != OCI_SOURCE_BLOCK && source != OCI_SOURCE_UNSEEN) {
+        return OCI_MOUNT_NOTHING;
+    }
     switch (source) {
     case OCI_SOURCE_UNSEEN:
         return below_dev ? OCI_MOUNT_DISK : OCI_MOUNT_FOLDER;
@@ -101,22 +113,29 @@ enum oci_mount_role oci_mount_role(const struct oci_config *config, const struct
     g_assert_not_reached();
 }
 
-static bool is_bind(const struct oci_mount *mount)
+/* GLib keeps two slashes in front, which POSIX lets mean something; to Linux they are one. */
+static char *canonical(const char *path, const char *relative_to)
 {
-    const char *const *options = (const char *const *)mount->options;
-    return g_strcmp0(mount->type, "bind") == 0 ||
-           (options != NULL &&
-            (g_strv_contains(options, "bind") || g_strv_contains(options, "rbind")));
+    gsize slashes = strspn(path, "/");
+    return g_canonicalize_filename(slashes > 1 ? path + slashes - 1 : path, relative_to);
+}
+
+static void replace(char **path, const char *relative_to)
+{
+    char *absolute = canonical(*path, relative_to);
+    g_free(*path);
+    *path = absolute;
 }
 
 void oci_mounts_resolve(struct oci_config *config, const char *bundle)
 {
     for (gsize i = 0; i < config->mounts.length; i++) {
         struct oci_mount *mount = &config->mounts.items[i];
-        if (mount->source != NULL && is_bind(mount)) {
-            char *absolute = g_canonicalize_filename(mount->source, bundle);
-            g_free(mount->source);
-            mount->source = absolute;
+        if (mount->source != NULL && oci_mount_is_bind(mount)) {
+            replace(&mount->source, bundle);
+        }
+        if (mount->destination != NULL && *mount->destination != '\0') {
+            replace(&mount->destination, "/");
         }
     }
 }

@@ -38,7 +38,12 @@ bool oci_mount_is_at_or_below(const char *path, const char *place);
 /* Whether file systems of that type hold nothing but what a kernel makes up: "proc", "tmpfs". */
 bool oci_mount_is_of_kernel(const char *type);
 
-/* config.md: of a bind mount, a relative source is relative to the bundle. */
+/* Whether a file or folder is to be there once more: its type says so, or an option, or there is no
+ * type. Else a file system is to be made of its source. */
+bool oci_mount_is_bind(const struct oci_mount *mount);
+
+/* config.md: of a bind mount, a relative source is relative to the bundle; a relative destination
+ * is relative to "/". */
 void oci_mounts_resolve(struct oci_config *config, const char *bundle);
 
 /* Whether its options say so; the last of "ro" and "rw" counts. */

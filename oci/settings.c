@@ -490,9 +490,21 @@ static void read_family(GPtrArray *texts, const char *bundle, struct oci_problem
     }
 }
 
+/* Of the setting seccomp; NULL: that is unset, or a word. */
+static const char *profile_file(const struct oci_settings *settings)
+{
+    const char *text = settings->seccomp;
+    return text != NULL && strchr(text, '/') != NULL ? text : NULL;
+}
+
 void oci_settings_read_files(struct oci_settings *settings, const char *bundle,
                              struct oci_problems *problems)
 {
+    if (profile_file(settings) != NULL) {
+        char *absolute = g_canonicalize_filename(settings->seccomp, bundle);
+        g_free(settings->seccomp);
+        settings->seccomp = absolute;
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
         g_autoptr(GError) error = NULL;
         if (table[i].kind == TEXT &&
@@ -530,6 +542,9 @@ bool oci_settings_owns(const char *annotation)
 void oci_settings_each_file(const struct oci_settings *settings,
                             void (*each)(const char *path, void *data), void *data)
 {
+    if (profile_file(settings) != NULL) {
+        each(settings->seccomp, data);
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
         const struct oci_text *text = G_STRUCT_MEMBER_P(settings, table[i].offset);
         if (table[i].kind == TEXT && text->path != NULL) {

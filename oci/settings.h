@@ -100,7 +100,8 @@ void oci_settings_init(struct oci_settings *settings, const struct oci_config *c
                        char **environment, struct oci_problems *problems, GPtrArray *warnings);
 void oci_settings_finish(struct oci_settings *settings);
 
-/* Reads the files that settings name in place of text; what cannot be read is a problem. */
+/* Reads the files that settings name in place of text; what cannot be read is a problem. A seccomp
+ * profile is read when it is chosen (seccomp_choose.h); its path becomes absolute here. */
 void oci_settings_read_files(struct oci_settings *settings, const char *bundle,
                              struct oci_problems *problems);
 
@@ -113,8 +114,8 @@ const char *oci_settings_name(enum oci_setting_id id);
 
 bool oci_settings_owns(const char *annotation);
 
-/* Calls @each with the path of every file that a setting names in place of text, once it is read:
- * absolute then. */
+/* Calls @each with the path of every file that a setting names; absolute after
+ * oci_settings_read_files(). */
 void oci_settings_each_file(const struct oci_settings *settings,
                             void (*each)(const char *path, void *data), void *data);
 

@@ -17,6 +17,8 @@
 /* Below this no kernel gets as far as a message. */
 #define MIN_MEMORY (16 * MIB)
 #define MIN_MEMORY_TEXT "16M"
+/* In whole MiB: libvirt counts bytes in 63 bits. */
+#define MAX_MEMORY (G_MAXINT64 / MIB * MIB)
 #define DEFAULT_MEMORY (1024 * MIB)
 
 /*
@@ -167,6 +169,13 @@ static guint64 largest_fit(const struct translation *t)
     return (t->host->memory_limit - fixed) / (OVERHEAD_DIVISOR + 1) * OVERHEAD_DIVISOR / MIB * MIB;
 }
 
+static void too_much_memory(struct translation *t, guint64 memory)
+{
+    g_autofree char *asked = quantity_format_size(memory);
+    g_autofree char *message = g_strdup_printf("%s is more memory than a machine can have", asked);
+    memory_problem(t, message);
+}
+
 static void check_memory(struct translation *t, guint64 memory, guint64 most)
 {
     g_autofree char *asked = quantity_format_size(memory);
@@ -176,10 +185,8 @@ static void check_memory(struct translation *t, guint64 memory, guint64 most)
                                                    "boot; give it at least " MIN_MEMORY_TEXT,
                                                    asked);
         memory_problem(t, message);
-    } else if (memory > G_MAXINT64) {
-        g_autofree char *message =
-            g_strdup_printf("%s is more memory than a machine can have", asked);
-        memory_problem(t, message);
+    } else if (memory > MAX_MEMORY) {
+        too_much_memory(t, memory);
     } else if (t->host->memory_limit > 0 && memory > most) {
         g_autofree char *beside = quantity_format_size(round_up(overhead(t, memory)));
         /* The largest is written as the setting takes it. */
@@ -278,6 +285,9 @@ static void set_hugepages(struct translation *t)
     if (memory % page != 0) {
         t->spec->memory_kib = (memory / page + 1) * (page / KIB);
         memory = t->spec->memory_kib * KIB;
+        if (memory > MAX_MEMORY && !oci_problems_any(t->problems)) {
+            too_much_memory(t, memory);
+        }
     }
     for (gsize i = 0; i < t->config->resources.hugepage_limits.length; i++) {
         const struct oci_hugepage_limit *limit = &t->config->resources.hugepage_limits.items[i];
@@ -291,6 +301,39 @@ static void set_hugepages(struct translation *t)
                              wanted, size, most);
         }
     }
+}
+
+/* The types that the domain is made for: with a PCIe root, and a bus for all that it has. */
+static bool suits(enum vm_arch arch, const char *machine)
+{
+    return arch == VM_ARCH_X86_64
+               ? g_str_equal(machine, "q35") || g_str_has_prefix(machine, "pc-q35-")
+               : g_str_equal(machine, "virt") || g_str_has_prefix(machine, "virt-");
+}
+
+static void set_machine(struct translation *t)
+{
+    const char *machine = t->settings->machine;
+    if (machine != NULL && !suits(t->host->arch, machine)) {
+        g_autofree char *shown = oci_problems_shorten(machine);
+        g_autofree char *message = g_strdup_printf(
+            "the VM cannot be a machine of type \"%s\"; it can be %s", shown,
+            t->host->arch == VM_ARCH_X86_64 ? "q35, or one of its versions, such as pc-q35-8.2"
+                                            : "virt, or one of its versions, such as virt-8.2");
+        oci_settings_problem(t->settings, OCI_SETTING_MACHINE, t->problems, message);
+    }
+    t->spec->machine = g_strdup(machine);
+}
+
+static void set_cpu_model(struct translation *t)
+{
+    const char *model = t->settings->cpu_model;
+    if (g_strcmp0(model, "host") == 0 && t->host->accel == VM_ACCEL_TCG) {
+        oci_settings_problem(t->settings, OCI_SETTING_CPU_MODEL, t->problems,
+                             "\"host\" is possible with KVM alone, and this guest is emulated "
+                             "(TCG); use max, or leave it out");
+    }
+    t->spec->cpu_model = g_strdup(model);
 }
 
 /* One kernel parameter as the kernel's parser wants it: in quotes if it holds a space. */
@@ -429,8 +472,8 @@ struct vm_spec *oci_translate(const struct oci_config *config, const struct oci_
     spec->uuid = uuid_of(host->id);
     spec->arch = host->arch;
     spec->accel = host->accel;
-    spec->machine = g_strdup(settings->machine);
-    spec->cpu_model = g_strdup(settings->cpu_model);
+    set_machine(&t);
+    set_cpu_model(&t);
     const char *emulator = config->vm.hypervisor.path;
     spec->emulator = g_strdup(emulator != NULL ? emulator : host->emulator);
     spec->launcher = g_strdup(host->launcher);
@@ -439,7 +482,7 @@ struct vm_spec *oci_translate(const struct oci_config *config, const struct oci_
     spec->exit_on_reboot = settings->on_reboot == OCI_REBOOT_EXIT;
     spec->console_socket = g_strconcat(host->root, "/run/console.sock", NULL);
     spec->agent_socket = g_strconcat(host->root, "/run/agent.sock", NULL);
-    spec->exit_pipe = g_strconcat(host->root, "/run/exit", NULL);
+    spec->exit_pipe = g_strconcat(host->root, "/exit", NULL);
     translate_network(&t);
     translate_folders(&t);
     if (settings->tpm == OCI_TPM_2_0) {

@@ -62,6 +62,7 @@ struct oci_network_facts {
     gsize interface_count;
     bool is_hosts;          /* it is the host's own: nothing is published there unasked */
     const GArray *unusable; /* struct port_range that nothing can be bound to; NULL: none */
+    const GArray *in_use;   /* those of them that somebody has bound; NULL: none */
     guint64 files;          /* that a process may open; 0: not known */
 };
 
@@ -75,7 +76,10 @@ struct oci_host {
     const char *launcher; /* stands for QEMU (vm_spec.h); NULL: there is none */
     const char *id;       /* of the instance; becomes the domain's name */
     const char *root;     /* the root directory, absolute */
-    const char *bundle;   /* the folder of config.json; NULL: that is no file */
+    const char *file;     /* config.json, absolute; NULL: it is no file */
+    /* Of each path that is used: char ** as of links_follow(). NULL, or without the path: nobody
+     * has looked. */
+    GHashTable *ways;
 
     const struct cpulist *allowed_cpus; /* NULL: not known */
     const struct cpulist *nodes;        /* NUMA nodes with memory; NULL: not known */
@@ -98,6 +102,12 @@ enum oci_mount_role oci_translate_mount_role(const struct oci_config *config,
 /* Returns NULL, with at least one problem, when the VM cannot be made. The caller owns the spec. */
 struct vm_spec *oci_translate(const struct oci_config *config, const struct oci_settings *settings,
                               const struct oci_host *host, struct oci_problems *problems);
+
+/* Calls @each with every file and folder that ocivirt is to use, and what that is. After
+ * oci_settings_read_files(). */
+typedef void oci_use_func(const char *path, const char *what, void *data);
+void oci_translate_each_use(const struct oci_config *config, const struct oci_settings *settings,
+                            const struct oci_host *host, oci_use_func *each, void *data);
 
 /* Bytes that QEMU and ocivirt need beside @memory bytes for the guest. */
 guint64 oci_translate_overhead(guint64 memory, enum vm_accel accel);

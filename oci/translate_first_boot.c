@@ -81,7 +81,8 @@ static void parse_keys(struct first_boot *f)
                     shown);
             return;
         }
-        g_ptr_array_add(f->keys, g_strdup(key));
+        /* A comment can be in any encoding; JSON and XML have one. */
+        g_ptr_array_add(f->keys, g_utf8_make_valid(key, -1));
     }
     if (setting->bytes != NULL && f->keys->len == 0) {
         problem(f->t, OCI_SETTING_SSH_KEYS, "there is no key in it, such as ssh-ed25519 AAAA…");
@@ -405,6 +406,13 @@ static void add_seed(struct first_boot *f)
     seed->target = vm_disk_name(t->spec->disks->len);
     seed->meta_data =
         take_text(oci_cloud_init_meta_data(own, t->spec->uuid, t->config->hostname, f->keys));
+    if (seed->meta_data == NULL) {
+        problem(
+            t, OCI_SETTING_META_DATA,
+            "what is missing in it, instance-id for example, cannot be added: it must be JSON, "
+            "or YAML with a line KEY: VALUE that begins with its key, and without a line ... or "
+            "a second ---");
+    }
     seed->user_data =
         oci_text_is_set(&settings->user_data)
             ? bytes_of(&settings->user_data)

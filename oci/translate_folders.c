@@ -29,11 +29,11 @@ static bool is_taken(const struct vm_spec *spec, const char *tag)
             return true;
         }
     }
-    return *tag == '\0' || g_str_equal(tag, VM_FILES_TAG);
+    return g_str_equal(tag, VM_FILES_TAG);
 }
 
 /* "/srv/www" → "srv-www", by which people mount it: mount -t virtiofs srv-www /srv/www. The end of
- * a long path tells more than its beginning. */
+ * a long path tells more than its beginning. A "-" in front would be an option to mount. */
 static char *tag_of(const struct vm_spec *spec, const char *destination)
 {
     g_autofree char *name = g_strdup(destination + strspn(destination, "/"));
@@ -43,13 +43,67 @@ static char *tag_of(const struct vm_spec *spec, const char *destination)
         }
     }
     gsize length = strlen(name);
-    char *tag = g_strdup(length > LONGEST_TAG ? name + length - LONGEST_TAG : name);
+    const char *end = length > LONGEST_TAG ? name + length - LONGEST_TAG : name;
+    end += strspn(end, "-");
+    char *tag = g_strdup(*end != '\0' ? end : "folder");
     for (guint number = spec->folders->len; is_taken(spec, tag); number++) {
         char *unique = g_strdup_printf("%.*s-%u", LONGEST_TAG - 5, tag, number);
         g_free(tag);
         tag = unique;
     }
     return tag;
+}
+
+/* What is there already; NULL: nothing is. */
+static struct vm_folder *folder_at(const struct vm_spec *spec, const char *destination)
+{
+    for (guint i = 0; i < spec->folders->len; i++) {
+        struct vm_folder *folder = g_ptr_array_index(spec->folders, i);
+        if (g_str_equal(folder->destination, destination)) {
+            return folder;
+        }
+    }
+    return NULL;
+}
+
+static const struct vm_file *file_at(const struct vm_spec *spec, const char *destination)
+{
+    for (guint i = 0; i < spec->files->len; i++) {
+        const struct vm_file *file = g_ptr_array_index(spec->files, i);
+        if (g_str_equal(file->destination, destination)) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the mount repeats one before it, as a bind mount that is then remounted with options. */
+static bool is_repeated(struct translation *t, gsize index)
+{
+    const struct oci_mount *mount = &t->config->mounts.items[index];
+    struct vm_folder *folder = folder_at(t->spec, mount->destination);
+    const struct vm_file *file = file_at(t->spec, mount->destination);
+    if (folder != NULL && g_str_equal(folder->source, mount->source)) {
+        folder->readonly = oci_mount_is_readonly(mount);
+        return true;
+    }
+    return file != NULL && g_str_equal(file->source, mount->source);
+}
+
+/* An engine would mount the later one on top; which one a guest mounts last is its own affair. */
+static bool is_vacant(struct translation *t, gsize index)
+{
+    const struct oci_mount *mount = &t->config->mounts.items[index];
+    const struct vm_folder *folder = folder_at(t->spec, mount->destination);
+    const struct vm_file *file = file_at(t->spec, mount->destination);
+    const char *other = folder != NULL ? folder->source : file != NULL ? file->source : NULL;
+    if (other != NULL) {
+        mount_problem(t, index, "destination",
+                      "%s is where %s is mounted already, so %s cannot be there too; give one of "
+                      "them another place, or remove it",
+                      mount->destination, other, mount->source);
+    }
+    return other == NULL;
 }
 
 /* The kernel's command line has no way to write a space inside such a word. */
@@ -65,14 +119,14 @@ static bool check_destination(struct translation *t, gsize index)
             return false;
         }
     }
-    if (*destination != '/' || destination[1] == '\0') {
+    if (g_str_equal(destination, "/")) {
         mount_problem(t, index, "destination",
-                      "\"%s\" is not a place for a folder: it must be an absolute path in the "
-                      "guest, such as /srv/data",
+                      "\"%s\" is not a place for a folder: it must be a path in the guest, such as "
+                      "/srv/data",
                       destination);
         return false;
     }
-    return true;
+    return is_vacant(t, index);
 }
 
 static struct vm_folder *new_folder(struct translation *t, const char *tag)
@@ -87,7 +141,7 @@ static struct vm_folder *new_folder(struct translation *t, const char *tag)
 static void add_folder(struct translation *t, gsize index)
 {
     const struct oci_mount *mount = &t->config->mounts.items[index];
-    if (!check_destination(t, index)) {
+    if (is_repeated(t, index) || !check_destination(t, index)) {
         return;
     }
     if (t->spec->folders->len == VM_FOLDERS_MAX) {
@@ -106,7 +160,7 @@ static void add_folder(struct translation *t, gsize index)
 static void add_file(struct translation *t, gsize index)
 {
     const struct oci_mount *mount = &t->config->mounts.items[index];
-    if (!check_destination(t, index)) {
+    if (is_repeated(t, index) || !check_destination(t, index)) {
         return;
     }
     if (t->spec->files->len == VM_FILES_MAX) {
@@ -132,7 +186,13 @@ static void add_folder_of_files(struct translation *t)
 static void refuse_nothing(struct translation *t, gsize index)
 {
     const struct oci_mount *mount = &t->config->mounts.items[index];
-    if (t->host->mounts[index].kind == OCI_SOURCE_OTHER) {
+    if (!oci_mount_is_bind(mount)) {
+        mount_problem(
+            t, index, "type",
+            "a file system of type \"%s\" cannot be mounted for a guest; name a folder, a "
+            "file or a disk, of type bind, or remove the mount",
+            mount->type);
+    } else if (t->host->mounts[index].kind == OCI_SOURCE_OTHER) {
         mount_problem(t, index, "source",
                       "%s is not possible in a VM: it is no file, folder or block device",
                       mount->source);
@@ -169,78 +229,5 @@ void translate_folders(struct translation *t)
     }
     if (t->spec->files->len > 0) {
         add_folder_of_files(t);
-    }
-}
-
-/* --- what must not be within a guest's reach --- */
-
-static bool is_at_or_below(const char *path, const char *folder)
-{
-    g_autofree char *below = g_canonicalize_filename(path, "/");
-    g_autofree char *above = g_canonicalize_filename(folder, "/");
-    return oci_mount_is_at_or_below(below, above);
-}
-
-/* Replaced by a link, it would lead the next start to any file of this container. */
-static void keep_out_of_reach(struct translation *t, gsize index, const char *path,
-                              const char *what)
-{
-    const char *folder = t->config->mounts.items[index].source;
-    if (path != NULL && is_at_or_below(path, folder)) {
-        mount_problem(t, index, "source",
-                      "the guest could write to all of %s, and %s, %s, is in there; share the "
-                      "folder read-only (option ro), or put that somewhere else",
-                      folder, what, path);
-    }
-}
-
-struct reach {
-    struct translation *t;
-    gsize index;
-};
-
-static void keep_text_out_of_reach(const char *path, void *data)
-{
-    const struct reach *reach = data;
-    keep_out_of_reach(reach->t, reach->index, path, "a file that a setting names");
-}
-
-static void check_folder(struct translation *t, gsize index)
-{
-    struct reach reach = {t, index};
-    oci_settings_each_file(t->settings, keep_text_out_of_reach, &reach);
-    const struct vm_spec *spec = t->spec;
-    keep_out_of_reach(t, index, t->host->root, "the root directory");
-    keep_out_of_reach(t, index, t->host->bundle, "config.json's folder");
-    keep_out_of_reach(t, index, spec->kernel, "the kernel");
-    keep_out_of_reach(t, index, spec->initrd, "the initrd");
-    keep_out_of_reach(t, index, spec->device_tree, "the device tree");
-    for (guint i = 0; i < spec->disks->len; i++) {
-        const struct vm_disk *disk = g_ptr_array_index(spec->disks, i);
-        keep_out_of_reach(t, index, disk->image, "a disk");
-    }
-    for (guint i = 0; i < spec->files->len; i++) {
-        const struct vm_file *file = g_ptr_array_index(spec->files, i);
-        keep_out_of_reach(t, index, file->source, "a file that is copied");
-    }
-    for (gsize i = 0; i < t->config->mounts.length; i++) {
-        const char *other = t->config->mounts.items[i].source;
-        if (g_strcmp0(other, t->config->mounts.items[index].source) != 0 &&
-            oci_translate_mount_role(t->config, t->host, i) == OCI_MOUNT_FOLDER) {
-            keep_out_of_reach(t, index, other, "another shared folder");
-        }
-    }
-}
-
-void translate_check_writable_folders(struct translation *t)
-{
-    /* Where there are too many, that is said already. */
-    bool worth_it = t->spec->folders->len > 0 && !oci_problems_any(t->problems);
-    for (gsize i = 0; worth_it && i < t->config->mounts.length; i++) {
-        const struct oci_mount *mount = &t->config->mounts.items[i];
-        if (mount->source != NULL && !oci_mount_is_readonly(mount) &&
-            oci_translate_mount_role(t->config, t->host, i) == OCI_MOUNT_FOLDER) {
-            check_folder(t, i);
-        }
     }
 }

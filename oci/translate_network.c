@@ -36,17 +36,24 @@ static char *mac_of(const char *uuid, const char *interface)
     return g_strdup_printf("52:54:00:%02x:%02x:%02x", digest[0], digest[1], digest[2]);
 }
 
+/* That of the setting http; 0: it is not set. */
+static guint own_port(const struct oci_settings *settings)
+{
+    struct endpoint http;
+    return settings->http != NULL && endpoint_parse(settings->http, &http) ? endpoint_port(&http)
+                                                                           : 0;
+}
+
 /* What cannot be bound, and what ocivirt itself is going to. */
 static GArray *find_unusable(const struct translation *t)
 {
     const GArray *known = t->host->network.unusable;
     GArray *unusable = g_array_new(FALSE, FALSE, sizeof(struct port_range));
-    struct endpoint http;
+    guint port = own_port(t->settings);
     if (known != NULL) {
         g_array_append_vals(unusable, known->data, known->len);
     }
-    if (t->settings->http != NULL && endpoint_parse(t->settings->http, &http)) {
-        guint port = endpoint_port(&http);
+    if (port > 0) {
         const struct port_range own = {port, port, port, false};
         g_array_append_val(unusable, own);
     }
@@ -83,13 +90,9 @@ static void publish_unasked(struct translation *t, GArray *ports)
 static void check_own_port(struct translation *t)
 {
     const GArray *published = t->settings->published;
-    struct endpoint http;
-    if (t->settings->http == NULL || !endpoint_parse(t->settings->http, &http)) {
-        return;
-    }
-    for (guint i = 0; i < published->len; i++) {
+    guint port = own_port(t->settings);
+    for (guint i = 0; port > 0 && i < published->len; i++) {
         const struct port_range *range = &g_array_index(published, struct port_range, i);
-        guint port = endpoint_port(&http);
         if (!range->udp && range->first <= port && port <= range->last) {
             g_autofree char *message = g_strdup_printf(
                 "port %u is the one that the setting http has; one of them must be another", port);
@@ -156,6 +159,12 @@ static void add_nics(struct translation *t)
     }
 }
 
+/* By the passt of a VM to adopt, perhaps, which would publish it. */
+static bool is_in_use(const struct translation *t, guint port)
+{
+    return port != own_port(t->settings) && ports_find(t->host->network.in_use, port) != 0;
+}
+
 static void set_ready_port(struct translation *t)
 {
     if (t->settings->ready.kind != OCI_READY_PORT) {
@@ -164,8 +173,8 @@ static void set_ready_port(struct translation *t)
     guint port = t->settings->ready.port;
     const struct vm_nic *nic = t->spec->nics->len > 0 ? t->spec->nics->pdata[0] : NULL;
     t->spec->ready_port = nic != NULL ? ports_find(nic->ports, port) : 0;
-    if (nic != NULL && nic->unasked && nic->ports->len > 0) {
-        t->spec->ready_port = port; /* in use by now, perhaps: by the passt of a VM to adopt */
+    if (nic != NULL && nic->unasked && nic->ports->len > 0 && is_in_use(t, port)) {
+        t->spec->ready_port = port;
     }
     if (nic != NULL && nic->only_own) {
         t->spec->ready_address = g_strdup(nic->address != NULL ? nic->address : nic->address6);

@@ -20,6 +20,7 @@ struct client {
     GSocketConnection *connection;
     GDataInputStream *input;
     unsigned status;
+    bool refused;
     bool chunked;
     guint64 left;  /* bytes of the body, or of the present chunk */
     bool ended;    /* there is no more of the body */
@@ -186,6 +187,7 @@ static bool read_head(struct client *c, GError **error)
 /* The words that the server has for it. */
 static bool fail_as_told(struct client *c, GError **error)
 {
+    c->refused = true;
     json_t *body = client_read_json(c, NULL);
     const char *message = json_string_value(json_object_get(body, "error"));
     enum error_code code = c->status < 500 || c->status == 503 ? ERROR_UNAVAILABLE : ERROR_INTERNAL;
@@ -207,6 +209,11 @@ unsigned client_receive_status(struct client *c, GError **error)
 bool client_receive(struct client *c, GError **error)
 {
     return read_head(c, error) && ((c->status >= 101 && c->status < 300) || fail_as_told(c, error));
+}
+
+bool client_is_refused(const struct client *c)
+{
+    return c->refused;
 }
 
 /* Sets what the next chunk has, or the end. */

@@ -30,6 +30,9 @@ unsigned client_receive_status(struct client *client, GError **error);
 /* The head of the answer. An answer that is an error is read whole and becomes @error. */
 bool client_receive(struct client *client, GError **error);
 
+/* After an error: whether it is the answer that has been received, and not that there was none. */
+bool client_is_refused(const struct client *client);
+
 /* All of the body, which is JSON. The caller owns it. */
 json_t *client_read_json(struct client *client, GError **error);
 
@@ -39,6 +42,9 @@ char *client_read_line(struct client *client, GError **error);
 
 /* After a switch of protocols: the socket, which stays the client's, and what has come already. */
 int client_descriptor(struct client *client, GBytes **early);
+
+/* After a connection that was lost: who hangs up at once is not asked at full speed. */
+#define CLIENT_ASK_AGAIN_US (100 * 1000)
 
 /* The server gives up on QEMU after 10 s, and says so. */
 #define CLIENT_PATIENCE_SECONDS 15

@@ -4,6 +4,8 @@
 #include "src/util/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -16,30 +18,28 @@
 #define ESCAPE_COUNT 3
 #define ESCAPE_WITHIN (1 * G_USEC_PER_SEC)
 
+/* The most that waits for a guest that takes no keys. */
+#define KEYS_MAX 4096
+
+/*
+ * All is done by one poll(), and nothing else blocks: whoever takes nothing, guest or reader, does
+ * not keep us from a signal or from the escape keys. Each direction has a buffer, and is read again
+ * when that is empty; a terminal is read always.
+ */
 struct session {
     int guest;   /* the socket */
+    int screen;  /* where the guest's words go */
     int signals; /* those that end us, so that the terminal is given back first */
     bool raw;
     struct termios terminal;
-    bool reads_keys; /* standard input has not ended */
+    bool reads_keys;  /* standard input has not ended */
+    bool takes_keys;  /* the guest's side */
+    bool says_words;  /* it has not ended */
+    GByteArray *keys; /* for the guest */
+    GByteArray *words;
     int escapes;
     gint64 first_escape; /* µs, monotonic */
 };
-
-static bool write_all(int fd, const char *bytes, gsize length)
-{
-    for (gsize done = 0; done < length;) {
-        ssize_t n = write(fd, bytes + done, length - done);
-        if (n < 0 && errno == EAGAIN) { /* what is not ours may be non-blocking */
-            struct pollfd room = {.fd = fd, .events = POLLOUT};
-            poll(&room, 1, -1);
-        } else if (n < 0 && errno != EINTR) {
-            return false;
-        }
-        done += MAX(n, 0);
-    }
-    return true;
-}
 
 static void make_raw(struct session *s)
 {
@@ -60,7 +60,7 @@ static void restore(struct session *s)
     }
 }
 
-static bool is_escape(struct session *s, const char *bytes, gsize length)
+static bool is_escape(struct session *s, const guint8 *bytes, gsize length)
 {
     for (gsize i = 0; s->raw && i < length; i++) {
         gint64 now = g_get_monotonic_time();
@@ -79,53 +79,137 @@ static bool is_escape(struct session *s, const char *bytes, gsize length)
     return false;
 }
 
+static bool is_transient(int number)
+{
+    return number == EINTR || number == EAGAIN;
+}
+
+static void stop_keys(struct session *s)
+{
+    s->takes_keys = false;
+    g_byte_array_set_size(s->keys, 0);
+}
+
+/* What there is no room for is lost. */
+static void keep_keys(struct session *s, const guint8 *bytes, gsize length)
+{
+    if (s->takes_keys) {
+        g_byte_array_append(s->keys, bytes, MIN(length, KEYS_MAX - s->keys->len));
+    }
+}
+
 /* False: the session is over. */
 static bool read_keys(struct session *s)
 {
-    char buffer[4096];
+    guint8 buffer[KEYS_MAX];
     ssize_t n = read(STDIN_FILENO, buffer, sizeof(buffer));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+    if (n < 0 && is_transient(errno)) {
         return true;
     }
     if (n <= 0) { /* there is nothing more to type; what the guest says is still of interest */
         s->reads_keys = false;
-        shutdown(s->guest, SHUT_WR);
+        shutdown(s->guest, SHUT_WR); /* all keys are sent: no others are read before */
         return !s->raw;
     }
-    return !is_escape(s, buffer, n) && write_all(s->guest, buffer, n);
+    keep_keys(s, buffer, n);
+    return !is_escape(s, buffer, n);
 }
 
-static bool read_guest(struct session *s)
+static void send_keys(struct session *s)
 {
-    char buffer[4096];
-    ssize_t n = read(s->guest, buffer, sizeof(buffer));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-        return true;
+    ssize_t n = send(s->guest, s->keys->data, s->keys->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0) {
+        g_byte_array_remove_range(s->keys, 0, n);
+    } else if (!is_transient(errno)) {
+        stop_keys(s); /* what it has said before can still be read */
     }
-    return n > 0 && write_all(STDOUT_FILENO, buffer, n);
 }
 
-/* Returns a signal that has ended it, or 0. */
-static int run(struct session *s)
+static void read_words(struct session *s)
 {
-    for (;;) {
+    guint8 buffer[PIPE_BUF];
+    ssize_t n = recv(s->guest, buffer, sizeof(buffer), MSG_DONTWAIT);
+    if (n > 0) {
+        g_byte_array_append(s->words, buffer, n);
+    } else if (n == 0 || !is_transient(errno)) {
+        s->says_words = false;
+        stop_keys(s);
+    }
+}
+
+/* A pipe that polls writable takes PIPE_BUF bytes without blocking. */
+static bool write_words(struct session *s, GError **error)
+{
+    ssize_t n = write(s->screen, s->words->data, MIN(s->words->len, PIPE_BUF));
+    if (n < 0 && !is_transient(errno)) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot write to standard output");
+        return false;
+    }
+    g_byte_array_remove_range(s->words, 0, MAX(n, 0));
+    return true;
+}
+
+/* Of a descriptor of which nothing is wanted poll() is not to tell anything, as it would of its
+ * end. */
+static struct pollfd want(int fd, short events)
+{
+    return (struct pollfd){.fd = events != 0 ? fd : -1, .events = events};
+}
+
+static struct pollfd want_guest(const struct session *s)
+{
+    bool words = s->says_words && s->words->len == 0;
+    return want(s->guest, (words ? POLLIN : 0) | (s->keys->len > 0 ? POLLOUT : 0));
+}
+
+static struct pollfd want_keys(const struct session *s)
+{
+    bool room = s->takes_keys && s->keys->len == 0;
+    return want(STDIN_FILENO, s->reads_keys && (s->raw || room) ? POLLIN : 0);
+}
+
+/* Returns a signal that has ended it, or 0; -1: @error. */
+static int run(struct session *s, GError **error)
+{
+    while (s->says_words || s->words->len > 0) {
+        enum { SIGNALS, GUEST, KEYS, SCREEN };
         struct pollfd polled[] = {
-            {.fd = s->signals, .events = POLLIN},
-            {.fd = s->guest, .events = POLLIN},
-            {.fd = s->reads_keys ? STDIN_FILENO : -1, .events = POLLIN},
+            [SIGNALS] = want(s->signals, POLLIN),
+            [GUEST] = want_guest(s),
+            [KEYS] = want_keys(s),
+            [SCREEN] = want(s->screen, s->words->len > 0 ? POLLOUT : 0),
         };
         if (poll(polled, G_N_ELEMENTS(polled), -1) < 0) {
             continue;
         }
         struct signalfd_siginfo info;
-        if (polled[0].revents != 0 && read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (polled[SIGNALS].revents != 0 && read(s->signals, &info, sizeof(info)) == sizeof(info)) {
             return (int)info.ssi_signo;
         }
-        if ((polled[1].revents != 0 && !read_guest(s)) ||
-            (polled[2].revents != 0 && !read_keys(s))) {
+        if (polled[KEYS].revents != 0 && !read_keys(s)) {
             return 0;
         }
+        if (polled[SCREEN].revents != 0 && !write_words(s, error)) {
+            return -1;
+        }
+        if (polled[GUEST].revents != 0 && (polled[GUEST].events & POLLOUT)) {
+            send_keys(s);
+        }
+        if (polled[GUEST].revents != 0 && (polled[GUEST].events & POLLIN)) {
+            read_words(s);
+        }
     }
+    return 0;
+}
+
+/* A terminal that polls writable takes a byte, and blocks for the others. That it does not is a
+ * matter of how it was opened, and standard output is not ours alone. */
+static int open_screen(void)
+{
+    int own = isatty(STDOUT_FILENO)
+                  ? open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+                  : -1;
+    return own >= 0 ? own : dup(STDOUT_FILENO);
 }
 
 static int open_signals(void)
@@ -153,29 +237,38 @@ static int die_of(int number)
     return 128 + number;
 }
 
-/* Returns a signal that has ended it, or 0. */
-static int converse(struct client *c)
+/* Returns a signal that has ended it, or 0; -1: @error. */
+static int converse(struct client *c, GError **error)
 {
     g_autoptr(GBytes) early = NULL;
-    struct session s = {.guest = client_descriptor(c, &early), .reads_keys = true};
-    s.signals = open_signals();
+    struct session s = {
+        .guest = client_descriptor(c, &early),
+        .screen = open_screen(),
+        .signals = open_signals(),
+        .reads_keys = true,
+        .takes_keys = true,
+        .says_words = true,
+        .keys = g_byte_array_new(),
+    };
+    s.words = g_bytes_unref_to_array(g_steal_pointer(&early));
     make_raw(&s);
     bool raw = s.raw;
     if (raw) {
         log_info("attached to the guest's console; Ctrl-] three times within a second leaves it");
     }
-    gsize length;
-    const char *bytes = g_bytes_get_data(early, &length);
-    int ended_by = write_all(STDOUT_FILENO, bytes, length) ? run(&s) : 0;
+    int ended_by = run(&s, error);
     restore(&s);
     if (raw) {
         log_info("left the guest's console");
     }
+    g_byte_array_unref(s.keys);
+    g_byte_array_unref(s.words);
     close(s.signals);
+    close(s.screen);
     return ended_by;
 }
 
-/* The same, or -1 and @error. */
+/* The same. */
 static int attach(const struct options *options, GError **error)
 {
     g_autofree char *root = find_root(options, error);
@@ -183,7 +276,7 @@ static int attach(const struct options *options, GError **error)
     int ended_by = -1;
     if (c != NULL && client_send(c, "GET", "/v1/console", "ocivirt-console", error) &&
         client_receive(c, error)) {
-        ended_by = converse(c);
+        ended_by = converse(c, error);
     }
     client_close(c);
     return ended_by;

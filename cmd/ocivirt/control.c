@@ -19,36 +19,49 @@ static bool post(const char *root, const char *target, GError **error)
 
 /* --- to wait --- */
 
+enum outcome {
+    UNKNOWN, /* the connection has ended before the VM */
+    TOLD,    /* the VM has ended */
+    REFUSED, /* the server does not say it */
+};
+
 static struct client *begin_to_wait(const char *root, GError **error)
 {
     struct client *c = client_open(root, 0, error);
-    if (c != NULL && !client_send(c, "GET", "/v1/wait", NULL, error)) {
-        g_clear_pointer(&c, client_close);
+    if (c != NULL) {
+        client_send(c, "GET", "/v1/wait", NULL, NULL); /* without that there is no answer, either */
     }
     return c;
 }
 
-/* -1: the connection has ended before the VM. */
-static int read_exit_status(struct client *c)
+/* @error: REFUSED alone. */
+static enum outcome read_exit_status(struct client *c, int *status, GError **error)
 {
-    json_t *answer = client_receive(c, NULL) ? client_read_json(c, NULL) : NULL;
-    json_t *status = json_object_get(answer, "exit-status");
-    int result = json_is_integer(status) ? (int)json_integer_value(status) : -1;
+    g_autoptr(GError) local = NULL;
+    json_t *answer = client_receive(c, &local) ? client_read_json(c, NULL) : NULL;
+    json_t *told = json_object_get(answer, "exit-status");
+    enum outcome outcome = json_is_integer(told) ? TOLD : UNKNOWN;
+    *status = (int)json_integer_value(told);
     json_decref(answer);
-    return result;
+    if (client_is_refused(c)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        outcome = REFUSED;
+    }
+    return outcome;
 }
 
-/* Takes @c. Whoever serves may die and be there again, and the VM lives on. -1: the VM has ended,
- * and nobody has told its exit status. */
-static int wait_for_end(const char *root, struct client *c)
+/* Takes @c. Whoever serves may die and be there again, and the VM lives on. UNKNOWN: the VM has
+ * ended, and nobody has told its exit status. */
+static enum outcome wait_for_end(const char *root, struct client *c, int *status, GError **error)
 {
-    int status = -1;
-    while (c != NULL && (status = read_exit_status(c)) < 0) {
+    enum outcome outcome = UNKNOWN;
+    while (c != NULL && (outcome = read_exit_status(c, status, error)) == UNKNOWN) {
         client_close(c);
+        g_usleep(CLIENT_ASK_AGAIN_US);
         c = begin_to_wait(root, NULL);
     }
     client_close(c);
-    return status;
+    return outcome;
 }
 
 static bool print_exit_status(const char *root, GError **error)
@@ -57,14 +70,19 @@ static bool print_exit_status(const char *root, GError **error)
     if (c == NULL) {
         return false;
     }
-    int status = wait_for_end(root, c);
-    if (status < 0) {
+    int status;
+    switch (wait_for_end(root, c, &status, error)) {
+    case TOLD:
+        printf("%d\n", status);
+        return true;
+    case UNKNOWN:
         g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
                     "the VM has ended, and nobody has told its exit status");
         return false;
+    case REFUSED:
+        break;
     }
-    printf("%d\n", status);
-    return true;
+    return false;
 }
 
 int command_wait(int argc, char **argv)
@@ -97,8 +115,12 @@ static bool stop(const char *root, const char *timeout, GError **error)
         client_close(c);
         return false;
     }
-    wait_for_end(root, c);
-    return true;
+    int status;
+    bool ok = wait_for_end(root, c, &status, error) != REFUSED;
+    if (!ok) {
+        g_prefix_error(error, "the guest is being stopped, and its end cannot be waited for: ");
+    }
+    return ok;
 }
 
 static bool timeout_is_right(const char *timeout)

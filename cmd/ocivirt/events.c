@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/client.h"
 #include "cmd/ocivirt/find.h"
+#include "cmd/ocivirt/output.h"
 #include "src/util/error.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What an event has to tell besides its name and time: of one event one of these. */
@@ -23,47 +23,71 @@ static char *describe(const json_t *event)
                : g_strdup("");
 }
 
-/* Whether it was the last one. */
-static bool print_event(const char *text, bool as_text)
+static char *format_event(const json_t *event)
 {
-    json_t *event = json_loads(text, 0, NULL);
+    g_autofree char *description = describe(event);
     const char *name = json_string_value(json_object_get(event, "event"));
-    bool last = g_strcmp0(name, "end") == 0;
-    if (as_text && name != NULL) {
-        g_autofree char *description = describe(event);
-        double ms = json_number_value(json_object_get(event, "ms-since-start"));
-        printf("%10.3f s  %s%s%s\n", ms / 1000, name, *description != '\0' ? ": " : "",
-               description);
-    } else if (!as_text) {
-        puts(text);
-    }
-    fflush(stdout);
-    json_decref(event);
-    return last;
+    double ms = json_number_value(json_object_get(event, "ms-since-start"));
+    return name == NULL ? g_strdup("")
+                        : g_strdup_printf("%10.3f s  %s%s%s\n", ms / 1000, name,
+                                          *description != '\0' ? ": " : "", description);
 }
 
-/* Until the last event; false: the connection has ended before. */
-static bool print_stream(struct client *c, bool as_text)
+/* @last: whether it was the last one. False and @error: it cannot be written. */
+static bool print_event(const char *text, bool as_text, bool *last, GError **error)
+{
+    json_t *event = json_loads(text, 0, NULL);
+    *last = g_strcmp0(json_string_value(json_object_get(event, "event")), "end") == 0;
+    g_autofree char *line = as_text ? format_event(event) : g_strconcat(text, "\n", NULL);
+    json_decref(event);
+    return output_print(line, error);
+}
+
+/* Until the last event; false: the connection has ended before, or @error. */
+static bool print_stream(struct client *c, bool as_text, GError **error)
 {
     char *line;
-    bool last = false;
-    while (!last && (line = client_read_line(c, NULL)) != NULL) {
+    bool last = false, ok = true;
+    while (ok && !last && (line = client_read_line(c, NULL)) != NULL) {
         if (g_str_has_prefix(line, "data: ")) {
-            last = print_event(line + strlen("data: "), as_text);
+            ok = print_event(line + strlen("data: "), as_text, &last, error);
         }
         g_free(line);
     }
-    return last;
+    return last && ok;
+}
+
+static bool ask_for_events(struct client *c, GError **error)
+{
+    return client_send(c, "GET", "/v1/events", NULL, error) && client_receive(c, error);
 }
 
 static struct client *listen_to(const char *root, GError **error)
 {
     struct client *c = client_open(root, 0, error);
-    if (c != NULL &&
-        !(client_send(c, "GET", "/v1/events", NULL, error) && client_receive(c, error))) {
+    if (c != NULL && !ask_for_events(c, error)) {
         g_clear_pointer(&c, client_close);
     }
     return c;
+}
+
+/* Whoever serves may die and be there again. NULL: it is not, or has refused: @error. */
+static struct client *listen_again(const char *root, GError **error)
+{
+    for (;;) {
+        g_autoptr(GError) local = NULL;
+        g_usleep(CLIENT_ASK_AGAIN_US);
+        struct client *c = client_open(root, 0, NULL);
+        if (c == NULL || ask_for_events(c, &local)) {
+            return c;
+        }
+        bool refused = client_is_refused(c);
+        client_close(c);
+        if (refused) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return NULL;
+        }
+    }
 }
 
 static bool print_events(const struct options *options, GError **error)
@@ -72,11 +96,16 @@ static bool print_events(const struct options *options, GError **error)
     struct client *c = root != NULL ? listen_to(root, error) : NULL;
     bool as_text = g_strcmp0(options->format, "text") == 0;
     bool ok = c != NULL;
-    while (c != NULL && !print_stream(c, as_text)) {
+    g_autoptr(GError) local = NULL;
+    while (c != NULL && !print_stream(c, as_text, &local) && local == NULL) {
         client_close(c);
-        c = listen_to(root, NULL); /* whoever serves may die and be there again */
+        c = listen_again(root, &local);
     }
     client_close(c);
+    if (local != NULL) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        ok = false;
+    }
     return ok;
 }
 

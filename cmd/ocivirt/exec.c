@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/client.h"
 #include "cmd/ocivirt/find.h"
+#include "cmd/ocivirt/output.h"
 #include "src/agent/agent_exec.h"
 #include "src/util/error.h"
 #include "src/util/quantity.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Statuses that are not the command's: as timeout(1), podman-exec(1) and shells have them. */
-enum { TIMED_OUT = 124, NOT_RUN = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127, SIGNALLED = 128 };
+/* Statuses that are not the command's: as timeout(1), podman-exec(1) and shells have them. FAILED:
+ * it was not run, or what came of it is lost. */
+enum { TIMED_OUT = 124, FAILED = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127, SIGNALLED = 128 };
 
 /* --- what to ask for --- */
 
@@ -101,18 +102,21 @@ static char *describe(const struct options *options, GError **error)
 
 /* --- what has come of it --- */
 
-static void print(const json_t *result, const char *name, const char *flag, FILE *file)
+/* False: what could not be written has been told. */
+static bool print(const json_t *result, const char *name, const char *flag, int fd)
 {
     const char *text = json_string_value(json_object_get(result, name));
     gsize size = 0;
     g_autofree guchar *bytes = text != NULL ? g_base64_decode(text, &size) : NULL;
-    if (bytes != NULL) {
-        fwrite(bytes, 1, size, file);
-        fflush(file);
+    bool written = output_write(fd, bytes, size);
+    if (!written) {
+        log_error("the command has ended, and its %s cannot be written: %s", name,
+                  g_strerror(errno));
     }
     if (json_is_true(json_object_get(result, flag))) {
         log_warning("there was more on the command's %s, which is lost", name);
     }
+    return written;
 }
 
 static int tell_timeout(const json_t *result, const char *timeout)
@@ -131,8 +135,11 @@ static int tell_timeout(const json_t *result, const char *timeout)
 static int tell_result(const json_t *result, const char *timeout)
 {
     const char *end = json_string_value(json_object_get(result, "end"));
-    print(result, "stdout", "stdout-truncated", stdout);
-    print(result, "stderr", "stderr-truncated", stderr);
+    bool written = print(result, "stdout", "stdout-truncated", STDOUT_FILENO);
+    written = print(result, "stderr", "stderr-truncated", STDERR_FILENO) && written;
+    if (!written) {
+        return FAILED;
+    }
     if (g_strcmp0(end, "timed-out") == 0) {
         return tell_timeout(result, timeout);
     }
@@ -149,7 +156,7 @@ static int tell_refusal(const json_t *refusal)
     if (g_strcmp0(reason, "not-found") == 0) {
         return NOT_FOUND;
     }
-    return g_strcmp0(reason, "not-executable") == 0 ? NOT_EXECUTABLE : NOT_RUN;
+    return g_strcmp0(reason, "not-executable") == 0 ? NOT_EXECUTABLE : FAILED;
 }
 
 static int run(const struct options *options, GError **error)
@@ -160,7 +167,7 @@ static int run(const struct options *options, GError **error)
     unsigned code =
         c != NULL && client_post(c, "/v1/exec", body, error) ? client_receive_status(c, error) : 0;
     json_t *answer = code != 0 ? client_read_json(c, error) : NULL;
-    int status = NOT_RUN;
+    int status = FAILED;
     if (answer != NULL) {
         status = code == 200 ? tell_result(answer, options->timeout) : tell_refusal(answer);
     }
@@ -178,13 +185,13 @@ int command_exec(int argc, char **argv)
                       "Run a command in the guest of a root directory, through the QEMU guest\n"
                       "agent in it. What it prints comes when it has ended. Exit status: the\n"
                       "command's; 128+n if signal n ended it; 124 if its time was over; 125 if it\n"
-                      "could not be run, 126 if it is there and cannot be executed, 127 if there\n"
-                      "is none.",
+                      "could not be run, or its output not be written; 126 if it is there and\n"
+                      "cannot be executed, 127 if there is none.",
                       OPTIONS_ROOT | OPTIONS_EXEC, &status)) {
         status = run(&options, &error);
         report_error(error);
     } else if (status != 0) {
-        status = NOT_RUN; /* whatever is wrong: below 124 it is the command's status */
+        status = FAILED; /* whatever is wrong: below 124 it is the command's status */
     }
     options_finish(&options);
     return status;

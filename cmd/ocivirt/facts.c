@@ -4,6 +4,7 @@
 #include "src/host/interfaces.h"
 #include "src/host/image_file.h"
 #include "src/host/limits.h"
+#include "src/host/links.h"
 #include "src/host/netns.h"
 #include "src/host/topology.h"
 
@@ -138,9 +139,9 @@ static void find_mounts(struct facts *facts, const struct oci_config *config)
 }
 
 /* What is in the way of a socket that listens. */
-static GArray *find_unusable_ports(void)
+static GArray *find_unusable_ports(const GArray *in_use)
 {
-    GArray *ports = interfaces_ports_in_use();
+    GArray *ports = g_array_copy((GArray *)in_use);
     guint first = interfaces_first_free_port();
     const struct port_range ephemeral = interfaces_ephemeral_ports();
     for (int udp = 0; udp < 2; udp++) {
@@ -154,20 +155,43 @@ static GArray *find_unusable_ports(void)
     return ports;
 }
 
+struct look {
+    const struct oci_config *config;
+    GArray *interfaces, *ports_in_use, *unusable_ports;
+};
+
 /* The namespace that QEMU is to run in: the guest's network is what can be seen from there. */
-static int enter_network(const struct oci_config *config)
+static void enter_network(const struct oci_config *config)
 {
-    for (gsize i = 0; i < config->namespaces.length; i++) {
+    bool joined = false;
+    for (gsize i = 0; i < config->namespaces.length && !joined; i++) {
         const struct oci_namespace *namespace = &config->namespaces.items[i];
         if (g_strcmp0(namespace->type, "network") == 0 && namespace->path != NULL) {
-            int here = netns_open(NULL);
-            if (here >= 0 && netns_join(namespace->path, NULL)) {
-                return here;
-            }
-            close(here);
+            int there = netns_open_file(namespace->path, NULL);
+            joined = there >= 0 && netns_join(there, namespace->path, NULL);
+            close(there);
         }
     }
-    return -1;
+}
+
+static gpointer look_around(gpointer data)
+{
+    struct look *look = data;
+    enter_network(look->config);
+    look->interfaces = interfaces_find();
+    look->ports_in_use = interfaces_ports_in_use();
+    look->unusable_ports = find_unusable_ports(look->ports_in_use);
+    return NULL;
+}
+
+/* From a thread that ends in there: who may join a namespace may not always come back. */
+static void look_at_network(struct facts *facts, const struct oci_config *config)
+{
+    struct look look = {.config = config};
+    g_thread_join(g_thread_new("network", look_around, &look));
+    facts->found = look.interfaces;
+    facts->in_use = look.ports_in_use;
+    facts->unusable = look.unusable_ports;
 }
 
 static const char *none_if_empty(const char *text)
@@ -178,13 +202,7 @@ static const char *none_if_empty(const char *text)
 static void find_network(struct facts *facts, const struct oci_config *config)
 {
     struct rlimit files = {0, 0};
-    int here = enter_network(config);
-    facts->found = interfaces_find();
-    facts->unusable = find_unusable_ports();
-    if (here >= 0) {
-        netns_enter(here, NULL);
-        close(here);
-    }
+    look_at_network(facts, config);
     facts->interfaces = g_array_new(FALSE, FALSE, sizeof(struct oci_interface));
     bool is_hosts = false;
     for (guint i = 0; i < facts->found->len; i++) {
@@ -203,8 +221,13 @@ static void find_network(struct facts *facts, const struct oci_config *config)
     }
     getrlimit(RLIMIT_NOFILE, &files);
     facts->host.network = (struct oci_network_facts){
-        (const struct oci_interface *)facts->interfaces->data, facts->interfaces->len, is_hosts,
-        facts->unusable, files.rlim_max};
+        .interfaces = (const struct oci_interface *)facts->interfaces->data,
+        .interface_count = facts->interfaces->len,
+        .is_hosts = is_hosts,
+        .unusable = facts->unusable,
+        .in_use = facts->in_use,
+        .files = files.rlim_max,
+    };
 }
 
 static struct oci_source find_image(struct facts *facts, const char *path)
@@ -217,11 +240,28 @@ static struct oci_source find_image(struct facts *facts, const char *path)
     return source;
 }
 
-struct facts *facts_new(const struct oci_config *config, const char *id, const char *root)
+static void find_way(const char *path, const char *what, void *data)
+{
+    (void)what;
+    g_hash_table_insert(data, g_strdup(path), links_follow(path));
+}
+
+/* As it is named: "x/.." is not nothing where x is a link. */
+static char *absolute(const char *path)
+{
+    g_autofree char *here = g_get_current_dir();
+    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(here, path, NULL);
+}
+
+struct facts *facts_new(const struct oci_config *config, const struct oci_settings *settings,
+                        const char *id, const char *root, const char *file)
 {
     struct facts *facts = g_new0(struct facts, 1);
     facts->id = choose_id(id);
     facts->root = g_strdup(root);
+    facts->file = file != NULL ? absolute(file) : NULL;
+    facts->ways =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
     facts->images = g_ptr_array_new_with_free_func(image_file_free);
     find_devices(facts, config);
     find_mounts(facts, config);
@@ -232,6 +272,8 @@ struct facts *facts_new(const struct oci_config *config, const char *id, const c
         .memory_limit = limits_memory(),
         .id = facts->id,
         .root = facts->root,
+        .file = facts->file,
+        .ways = facts->ways,
         .allowed_cpus = topology_allowed_cpus(&facts->cpus) ? &facts->cpus : NULL,
         .nodes = topology_memory_nodes(&facts->nodes) ? &facts->nodes : NULL,
         .may_set_memory_policy = topology_may_set_memory_policy(),
@@ -245,6 +287,7 @@ struct facts *facts_new(const struct oci_config *config, const char *id, const c
         .vfio_groups = (const struct oci_vfio_group *)facts->vfio_groups->data,
         .vfio_group_count = facts->vfio_groups->len,
     };
+    oci_translate_each_use(config, settings, &facts->host, find_way, facts->ways);
     return facts;
 }
 
@@ -258,9 +301,12 @@ void facts_free(struct facts *facts)
         g_array_unref(facts->found);
         g_array_unref(facts->interfaces);
         g_array_unref(facts->unusable);
+        g_array_unref(facts->in_use);
         g_ptr_array_unref(facts->images);
         g_free(facts->id);
+        g_hash_table_unref(facts->ways);
         g_free(facts->root);
+        g_free(facts->file);
         g_free(facts->emulator);
         g_free(facts->launcher);
         g_free(facts);

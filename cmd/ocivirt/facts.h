@@ -15,14 +15,18 @@ struct facts {
     GArray *found;          /* of struct interface */
     GArray *interfaces;     /* of struct oci_interface */
     GArray *unusable;       /* of struct port_range */
+    GArray *in_use;         /* the same */
     GPtrArray *images;      /* of struct image_file, which those point into */
+    GHashTable *ways;       /* of struct oci_host */
     char *id;
     char *root;
+    char *file;
     char *emulator;
     char *launcher;
 };
 
-/* @accel, the emulator and the launcher are for the caller to fill in. Looks at the system, changes
- * nothing. */
-struct facts *facts_new(const struct oci_config *config, const char *id, const char *root);
+/* @file is config.json; NULL: it is no file. @accel, the emulator and the launcher are for the
+ * caller to fill in. Looks at the system, changes nothing. */
+struct facts *facts_new(const struct oci_config *config, const struct oci_settings *settings,
+                        const char *id, const char *root, const char *file);
 void facts_free(struct facts *facts);

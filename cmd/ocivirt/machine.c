@@ -183,8 +183,9 @@ static bool check_hugepages(const struct vm_spec *spec, GError **error)
 static bool translate(struct machine *machine, const struct options *options,
                       enum machine_purpose purpose, GError **error)
 {
-    machine->facts = facts_new(machine->config, options->id, machine->root.path);
-    machine->facts->host.bundle = g_str_equal(machine->file, "-") ? NULL : machine->bundle;
+    const char *file = g_str_equal(machine->file, "-") ? NULL : machine->file;
+    machine->facts =
+        facts_new(machine->config, &machine->settings, options->id, machine->root.path, file);
     machine->facts->host.accel =
         machine->settings.accel == OCI_ACCEL_TCG ? VM_ACCEL_TCG : VM_ACCEL_KVM;
     if (oci_problems_any(&machine->problems)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/commands.h"
+#include "cmd/ocivirt/output.h"
 #include "src/util/error.h"
 
 #include <fcntl.h>
@@ -68,12 +69,8 @@ static void open_standard_descriptors(void)
     }
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    program_started_at = g_get_monotonic_time();
-    open_standard_descriptors();
-    setlocale(LC_CTYPE, "");
-
     if (argc < 2) {
         return command_run(argc, argv);
     }
@@ -95,4 +92,14 @@ int main(int argc, char **argv)
     }
     log_error("there is no command \"%s\"; see ocivirt --help", word);
     return ERROR_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    program_started_at = g_get_monotonic_time();
+    open_standard_descriptors();
+    setlocale(LC_CTYPE, "");
+    /* A guest's console is not stdio's: however little of that is taken, run ends as its VM does.
+     */
+    return output_finish(run_command(argc, argv));
 }

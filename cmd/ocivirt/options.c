@@ -104,8 +104,10 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
          "how they look: text (default on a terminal) or json (default elsewhere)", "FORMAT"},
         G_OPTION_ENTRY_NULL,
     };
+    /* Names of files are bytes to GLib; strings it would convert from the locale, and a guest has
+     * another one. */
     const GOptionEntry exec[] = {
-        {"env", 'e', 0, G_OPTION_ARG_STRING_ARRAY, &options->env,
+        {"env", 'e', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->env,
          "a variable of the command's environment, of which there is else the agent's; again for "
          "more",
          "NAME=VALUE"},
@@ -113,7 +115,7 @@ bool options_parse(struct options *options, int argc, char **argv, const char *c
          "the command gets our standard input, once all of that is there", NULL},
         {"timeout", 't', 0, G_OPTION_ARG_STRING, &options->timeout,
          "how long to wait for its end: 500ms, 8s, 2m (default: for ever)", "DURATION"},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->arguments, NULL,
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->arguments, NULL,
          "COMMAND [ARGUMENT…]"},
         G_OPTION_ENTRY_NULL,
     };

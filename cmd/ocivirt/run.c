@@ -4,8 +4,10 @@
 #include "src/api/api.h"
 #include "src/engine/adopt.h"
 #include "src/engine/engine.h"
-#include "src/host/process.h"
 #include "src/host/exit_port.h"
+#include "src/host/netns.h"
+#include "src/host/process.h"
+#include "src/host/strays.h"
 #include "src/init/supervisor.h"
 #include "src/util/error.h"
 #include "src/util/leaks.h"
@@ -87,9 +89,11 @@ static void keep_console(int socket, void *data)
     link_keep(linked->link, socket);
 }
 
-static void tell_of_loss(const struct supervisor_start *start)
+static void tell_of_loss(const struct supervisor_start *start, const struct legacy *legacy)
 {
-    if (start->lost_hung) {
+    if (legacy->gave_up) {
+        log_error("another engine process tries to take it over");
+    } else if (start->lost_hung) {
         log_error("the engine process did not answer any more and was killed; another one takes "
                   "over");
     } else if (start->lost_signal != 0) {
@@ -162,6 +166,16 @@ static void run_poststop_hooks(const struct running *running)
     }
 }
 
+/* One that was adopted is no child, and no engine has come so far as to end it. */
+static bool vm_lives(const struct legacy *legacy)
+{
+    int pidfd = process_reopen(legacy->qemu, legacy->qemu_started);
+    if (pidfd >= 0) {
+        close(pidfd);
+    }
+    return pidfd >= 0;
+}
+
 /* The engine process. */
 static int run_engine(const struct supervisor_start *start, void *data)
 {
@@ -170,7 +184,7 @@ static int run_engine(const struct supervisor_start *start, void *data)
     struct linked linked = {.link = start->link};
     const struct engine_begin begin = {start->lost_signal != 0, start->kept, keep_console, &linked};
     g_autoptr(GError) error = NULL;
-    tell_of_loss(start);
+    tell_of_loss(start, config->legacy);
     config->legacy->engines_lost += start->lost_signal != 0;
     linked.engine = engine_create(config, &begin);
     struct api *api = api_create(linked.engine, API_CONTROL, running->control);
@@ -187,7 +201,14 @@ static int run_engine(const struct supervisor_start *start, void *data)
     }
     leaks_check();
     if (linked.orphaned) { /* what else the supervisor would have done */
+        const char *root = running->machine->root.path;
+        strays_end(root); /* first: who runs the hooks removes what libvirt has written of them */
+        if (vm_lives(config->legacy)) {
+            root_abandon(&running->machine->root);
+            return status;
+        }
         run_poststop_hooks(running);
+        strays_end(root); /* libvirt may have begun one meanwhile */
         root_finish(&running->machine->root);
     }
     return status;
@@ -199,15 +220,29 @@ static bool can_take_over(void *data)
     return legacy_has_vm(running->config.legacy);
 }
 
-static void tell_of_losses(const struct supervisor_report *report, const char *root)
+/* One that was adopted, that no engine has taken over, and that nobody wants to end. */
+static bool is_left_alone(const struct legacy *legacy)
 {
-    bool killed = report->engine_signal == SIGKILL;
-    log_error("%d engine processes have died, the last one of signal %d (%s); the VM has been "
-              "ended. %s: %s/log may tell more",
+    return legacy->adopted && !legacy->facts.stop_asked && !legacy->facts.force_asked;
+}
+
+static const char *cause_of_losses(const struct supervisor_report *report,
+                                   const struct legacy *legacy)
+{
+    return legacy->gave_up ? "None could take the VM over"
+           : report->engine_signal == SIGKILL
+               ? "Somebody kills them, or the kernel does for want of memory"
+               : "This is a bug in ocivirt or libvirt";
+}
+
+static void tell_of_losses(const struct supervisor_report *report, const struct running *running)
+{
+    const struct legacy *legacy = running->config.legacy;
+    log_error("%d engine processes have died, the last one of signal %d (%s); the VM %s. %s: "
+              "%s/log may tell more",
               report->engines_lost, report->engine_signal, strsignal(report->engine_signal),
-              killed ? "Somebody kills them, or the kernel does for want of memory"
-                     : "This is a bug in ocivirt or libvirt",
-              root);
+              is_left_alone(legacy) ? "is left as it was found" : "has been ended",
+              cause_of_losses(report, legacy), running->machine->root.path);
 }
 
 static int supervise(const struct running *running)
@@ -221,8 +256,10 @@ static int supervise(const struct running *running)
     }
     if (status < 0) {
         const struct legacy *legacy = running->config.legacy;
-        process_end(legacy->qemu, legacy->qemu_started); /* an adopted one is no child */
-        tell_of_losses(&report, running->machine->root.path);
+        if (!is_left_alone(legacy)) {
+            process_end(legacy->qemu, legacy->qemu_started); /* one that was is no child */
+        }
+        tell_of_losses(&report, running);
         status = ERROR_INTERNAL;
     }
     if (report.survivors) {
@@ -230,7 +267,7 @@ static int supervise(const struct running *running)
                   "root directory %s stays as it is",
                   running->machine->root.path);
         root_abandon(&running->machine->root);
-    } else {
+    } else if (!vm_lives(running->config.legacy)) {
         run_poststop_hooks(running);
     }
     return status;
@@ -255,6 +292,13 @@ static bool listen_http(struct running *running, GError **error)
     return running->http >= 0;
 }
 
+static bool open_network(struct running *running, GError **error)
+{
+    const char *path = running->machine->spec->network_namespace;
+    running->config.network = path != NULL ? netns_open_file(path, error) : -1;
+    return path == NULL || running->config.network >= 0;
+}
+
 /* What every engine has, and what outlives them. */
 static int run_with_descriptors(struct running *running)
 {
@@ -262,12 +306,14 @@ static int run_with_descriptors(struct running *running)
     g_autofree char *path = root_file(&running->machine->root, API_SOCKET);
     running->config.exit_port = exit_port_open(running->machine->spec->exit_pipe, &error);
     running->control = running->config.exit_port >= 0 ? api_listen(path, &error) : -1;
-    bool ok = running->control >= 0 && listen_http(running, &error);
+    bool ok =
+        running->control >= 0 && listen_http(running, &error) && open_network(running, &error);
     int status = ok ? supervise(running) : report_error(error);
     unlink(path);
     close(running->http);
     close(running->control);
     close(running->config.exit_port);
+    close(running->config.network);
     return status;
 }
 
@@ -287,7 +333,14 @@ static int run_vm(struct running *running)
         ok = machine_check_ports(running->machine, &error);
     }
     instance_finish(&survivor);
-    return ok ? run_with_descriptors(running) : report_error(error);
+    int status = ok ? run_with_descriptors(running) : report_error(error);
+    if (vm_lives(running->config.legacy)) {
+        log_error("the VM %s runs on without an ocivirt (QEMU has pid %d); start again to go on "
+                  "with it",
+                  id, running->config.legacy->qemu);
+        root_abandon(root);
+    }
+    return status;
 }
 
 static int run(struct machine *machine, const struct options *options)
@@ -300,6 +353,7 @@ static int run(struct machine *machine, const struct options *options)
         .http = -1,
         .config =
             {
+                .network = -1,
                 .root = &machine->root,
                 .spec = machine->spec,
                 .stop_method = stop_method(machine->settings.stop_method),

@@ -16,21 +16,28 @@ static void print_text(const struct machine *machine, const GPtrArray *lines)
            oci_problems_any(&machine->problems) ? "not valid" : "valid", report);
 }
 
+/* Names of files and of the environment's variables can be any bytes; JSON cannot. */
+static json_t *any_bytes_to_json(const char *bytes)
+{
+    g_autofree char *text = g_utf8_make_valid(bytes, -1);
+    return json_string(text);
+}
+
 static json_t *warnings_to_json(const struct machine *machine)
 {
     json_t *array = json_array();
     for (guint i = 0; i < machine->warnings->len; i++) {
-        json_array_append_new(array, json_string(g_ptr_array_index(machine->warnings, i)));
+        json_array_append_new(array, any_bytes_to_json(g_ptr_array_index(machine->warnings, i)));
     }
     return array;
 }
 
 static void print_json(const struct machine *machine, const GPtrArray *lines)
 {
-    json_t *result = json_pack("{s:s,s:b,s:o,s:o,s:o}", "file", machine_file_name(machine), "valid",
-                               !oci_problems_any(&machine->problems), "problems",
-                               oci_problems_to_json(&machine->problems), "warnings",
-                               warnings_to_json(machine), "fields", oci_report_to_json(lines));
+    json_t *result = json_pack(
+        "{s:o,s:b,s:o,s:o,s:o}", "file", any_bytes_to_json(machine_file_name(machine)), "valid",
+        !oci_problems_any(&machine->problems), "problems", oci_problems_to_json(&machine->problems),
+        "warnings", warnings_to_json(machine), "fields", oci_report_to_json(lines));
     json_dumpf(result, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(result);

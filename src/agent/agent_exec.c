@@ -104,7 +104,9 @@ static json_t *strings_to_json(char **strings)
 static char *encode(const char *command, json_t *arguments)
 {
     json_t *json = json_pack("{s:s,s:o}", "execute", command, "arguments", arguments);
-    char *text = json_dumps(json, JSON_COMPACT);
+    /* In ASCII: libvirt (11.3, by json-c) takes a string that begins with another character for no
+     * UTF-8. */
+    char *text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(json);
     return text;
 }

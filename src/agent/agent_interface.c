@@ -6,9 +6,16 @@
 /* Windows' names are longer than Linux'. */
 #define TEXT_MAX 256
 
+/* Whoever prints it does so to a terminal, perhaps: nothing in it controls that. */
 static char *copy_text(const char *text)
 {
-    return g_utf8_make_valid(text, strnlen(text, TEXT_MAX));
+    g_autofree char *valid = g_utf8_make_valid(text, strnlen(text, TEXT_MAX));
+    GString *copy = g_string_sized_new(strlen(valid));
+    for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        g_string_append_unichar(copy, g_unichar_iscntrl(c) ? '?' : c);
+    }
+    return g_string_free(copy, FALSE);
 }
 
 static void address_free(gpointer data)

@@ -20,7 +20,8 @@ struct agent_interface {
     GPtrArray *addresses;   /* of struct agent_address */
 };
 
-/* Strings are copied: as text, and no more than a name or an address can have of it. */
+/* Strings are copied: as text without control characters, and no more than a name or an address can
+ * have of it. */
 struct agent_interface *agent_interface_new(const char *name, const char *hardware_address);
 void agent_interface_add_address(struct agent_interface *interface, const char *address,
                                  unsigned prefix);

@@ -10,7 +10,8 @@
 /*
  * The guest's console: after "101 Switching Protocols" the connection is ours, and bytes go both
  * ways as they are. Output that the peer does not take is kept, up to API_CONSOLE_PENDING_MAX; who
- * is further behind is cut off. Input that the guest does not take is left with the peer.
+ * is further behind is cut off. Input that the guest does not take is left with the peer, and goes
+ * with it.
  */
 
 #define TYPE_AGAIN_MS 50
@@ -50,6 +51,22 @@ static void watch_input(struct attachment *a)
     a->in = g_unix_fd_add(a->fd, G_IO_IN, on_input, a);
 }
 
+static gboolean on_hangup(gint fd, GIOCondition condition, gpointer data)
+{
+    (void)fd;
+    (void)condition;
+    struct attachment *a = data;
+    a->in = 0;
+    detach(a);
+    return G_SOURCE_REMOVE;
+}
+
+/* Nobody is there who wants to see, or has something to type. */
+static void watch_hangup(struct attachment *a)
+{
+    a->in = g_unix_fd_add(a->fd, G_IO_HUP | G_IO_ERR, on_hangup, a);
+}
+
 /* Whether all is typed. */
 static bool type(struct attachment *a)
 {
@@ -65,18 +82,15 @@ static gboolean type_again(gpointer data)
         return G_SOURCE_CONTINUE;
     }
     a->retry = 0;
+    g_source_remove(a->in);
     watch_input(a);
     return G_SOURCE_REMOVE;
 }
 
-static gboolean on_hangup(gint fd, GIOCondition condition, gpointer data)
+static void type_later(struct attachment *a, guint ms)
 {
-    (void)fd;
-    (void)condition;
-    struct attachment *a = data;
-    a->in = 0;
-    detach(a);
-    return G_SOURCE_REMOVE;
+    a->retry = g_timeout_add(ms, type_again, a);
+    watch_hangup(a);
 }
 
 static gboolean on_input(gint fd, GIOCondition condition, gpointer data)
@@ -94,14 +108,14 @@ static gboolean on_input(gint fd, GIOCondition condition, gpointer data)
         return G_SOURCE_REMOVE;
     }
     if (n == 0) { /* it types no more, and may still want to see */
-        a->in = g_unix_fd_add(fd, G_IO_HUP | G_IO_ERR, on_hangup, a);
+        watch_hangup(a);
         return G_SOURCE_REMOVE;
     }
     g_byte_array_append(a->typed, buffer, n);
     if (type(a)) {
         watch_input(a);
     } else {
-        a->retry = g_timeout_add(TYPE_AGAIN_MS, type_again, a);
+        type_later(a, TYPE_AGAIN_MS);
     }
     return G_SOURCE_REMOVE;
 }
@@ -190,7 +204,7 @@ static void on_upgraded(void *data, struct MHD_Connection *connection, void *con
     };
     api->consoles = g_slist_append(api->consoles, a);
     g_byte_array_append(a->typed, (const guint8 *)early, early_length);
-    a->retry = g_timeout_add(0, type_again, a);
+    type_later(a, 0);
     if (a->ended) {
         flush(a);
     }

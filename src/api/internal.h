@@ -19,6 +19,9 @@
  * the longest time. */
 #define API_PEERS_MAX 64
 #define API_PEERS_CROWD 48
+/* Of these, who waits: for events, for a command's end, for the VM's. With the consoles that is the
+ * crowd. */
+#define API_LASTING_MAX 32
 /* Within which a request must be there, whole, and in which some of the answer must be taken. */
 #define API_PATIENCE_SECONDS 10
 /* Past which a question to libvirt is answered with 504. */

@@ -154,8 +154,31 @@ static void serve_kill(struct exchange *x)
     exchange_answer(x, MHD_HTTP_ACCEPTED, answer_lifecycle(lifecycle(x->api)));
 }
 
+/* Whoever asks for these may wait for ever, and cannot be thrown out for somebody who wants to know
+ * the state, or to stop the VM. */
+static bool is_lasting(enum api_resource resource)
+{
+    return resource == API_EVENTS || resource == API_EXEC || resource == API_WAIT;
+}
+
+static bool has_room_for(const struct exchange *x)
+{
+    const struct api *api = x->api;
+    return !is_lasting(x->request.resource) || g_slist_length(api->streams) +
+                                                       g_slist_length(api->calling) +
+                                                       g_slist_length(api->waiting) <
+                                                   API_LASTING_MAX;
+}
+
 void resource_serve(struct exchange *x)
 {
+    if (!has_room_for(x)) {
+        g_autofree char *message =
+            g_strdup_printf("%d requests that may take long are under way already; try again later",
+                            API_LASTING_MAX);
+        exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, message);
+        return;
+    }
     switch (x->request.resource) {
     case API_ADDRESSES:
     case API_EXEC:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/adopt.h"
+#include "src/host/capability.h"
 #include "src/host/process.h"
 #include "src/host/limits.h"
 #include "src/util/error.h"
@@ -32,8 +33,12 @@ bool adopt(const struct root *root, const struct instance *survivor, const char 
                     survivor->id, root->path, survivor->qemu, id, survivor->id, survivor->qemu);
         return false;
     }
+    if (!capability_check(error)) {
+        return false;
+    }
     legacy->state = LIFECYCLE_RUNNING;
     legacy->facts.guest_ran = true;
+    legacy->adopted = true;
     legacy->qemu = survivor->qemu;
     legacy->qemu_started = survivor->qemu_started;
     memcpy(legacy->helpers, survivor->helpers, sizeof(legacy->helpers));

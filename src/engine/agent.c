@@ -42,6 +42,9 @@ struct agent_call {
 
     char *command; /* for the agent */
     char *reply;
+    enum hypervisor_later later; /* where there is none */
+    gint64 silent_since; /* µs, monotonic: the first step that was not answered; 0: all were */
+    gint64 step_began_at;
     guint count;
     GPtrArray *interfaces;
 
@@ -163,9 +166,9 @@ static bool work_on_step(void *data, GError **error)
     switch (call->kind) {
     case PING:
     case EXEC:
-        call->reply =
-            hypervisor_ask_agent(hypervisor, call->command,
-                                 call->started ? AGENT_LONG_PATIENCE_S : AGENT_PATIENCE_S, error);
+        call->reply = hypervisor_ask_agent(hypervisor, call->command,
+                                           call->started ? AGENT_LONG_PATIENCE_S : AGENT_PATIENCE_S,
+                                           &call->later, error);
         return call->reply != NULL;
     case FREEZE:
         return hypervisor_freeze(hypervisor, AGENT_LONG_PATIENCE_S, &call->count, error);
@@ -183,6 +186,8 @@ static call_done on_step_done;
 static void take_step(struct agent_call *call)
 {
     g_clear_pointer(&call->reply, g_free);
+    call->later = HYPERVISOR_NEVER;
+    call->step_began_at = g_get_monotonic_time();
     call->under_way = true;
     calls_push(call->agent->thread, work_on_step, on_step_done, call);
 }
@@ -195,7 +200,7 @@ static gboolean on_timer(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* It still runs. */
+/* It still runs, or who could tell cannot now. */
 static void ask_again_later(struct agent_call *call)
 {
     call->timer = g_timeout_add(call->interval, on_timer, call);
@@ -227,11 +232,28 @@ static GError *lost(const struct agent_call *call, const GError *error)
                        call->result.pid, error->message);
 }
 
+/* Who is only slow has a minute. */
+static bool may_ask_again(struct agent_call *call)
+{
+    if (call->later != HYPERVISOR_PERHAPS) {
+        call->silent_since = 0;
+    } else if (call->silent_since == 0) {
+        call->silent_since = call->step_began_at;
+    }
+    return call->later == HYPERVISOR_LATER ||
+           (call->later == HYPERVISOR_PERHAPS &&
+            g_get_monotonic_time() - call->silent_since < AGENT_LONG_PATIENCE_S * G_USEC_PER_SEC);
+}
+
 static void on_step_done(void *data, GError *error)
 {
     struct agent_call *call = data;
     call->under_way = false;
     g_autoptr(GError) local = NULL;
+    if (may_ask_again(call) && call->started && !call->forgotten) {
+        ask_again_later(call);
+        return;
+    }
     if (error != NULL && call->started) {
         error = local = lost(call, error);
     }

@@ -61,6 +61,11 @@ struct agent_call *agent_addresses(struct agent *agent, agent_addresses_done *do
  * reply of more than 10 MiB, which is about 7 MiB of output, and is slow with long ones (clock(3)
  * of this process, libvirt 9.0: 0.1 s for 1 MiB, 0.9 s for 4, 3.1 s for 6). With more the call
  * fails, and the connection is lost until the agent in the guest is started anew.
+ *
+ * While the VM is halted, or the guest's file systems are frozen, a command that was started goes
+ * on being asked for; so it does for a minute where the guest does not answer in time. It fails
+ * when its agent is gone, or knows nothing of it: that also if an end was told when libvirt had
+ * given up waiting for it.
  */
 struct agent_call *agent_exec(struct agent *agent, const struct agent_exec_request *request,
                               agent_exec_done *done, void *data, GError **error);

@@ -15,10 +15,14 @@
 /* The ladder's rungs; stop-timeout lies between the first two. */
 #define ASK_EVERY_MS 1000
 #define KILL_AFTER_TERM_MS 500
+/* The kernel has the memory of a large guest to free. */
+#define GIVE_UP_AFTER_KILL_MS 30000
 /* For the console's last bytes, once somebody waits for our end. */
 #define LAST_BYTES_MS 1000
-/* timeout(1), and a terminal beside a forwarding parent, deliver one stop as two signals. */
-#define ONE_STOP_MS 10
+/* timeout(1), and a terminal beside a forwarding parent, deliver one stop as two signals; a
+ * container that has used up its share of processor time stands still between them, for up to 100
+ * ms. */
+#define ONE_STOP_MS 100
 /* A guest may reset more than once for one reboot. */
 #define ONE_REBOOT_MS 1000
 
@@ -39,11 +43,19 @@ static void on_request_called(void *data, GError *error)
     on_called(data, error);
 }
 
+bool engine_has_libvirt(const struct engine *e, GError **error)
+{
+    if (e->hypervisor == NULL) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "QEMU has ended");
+    }
+    return e->hypervisor != NULL;
+}
+
 #define CALL(name, request)                                                                        \
     static bool name(void *data, GError **error)                                                   \
     {                                                                                              \
         const struct engine *e = data;                                                             \
-        return request(e->hypervisor, error);                                                      \
+        return engine_has_libvirt(e, error) && request(e->hypervisor, error);                      \
     }
 CALL(call_suspend, hypervisor_suspend)
 CALL(call_press_power_button, hypervisor_press_power_button)
@@ -51,6 +63,7 @@ CALL(call_ask_agent, hypervisor_ask_agent_to_power_off)
 CALL(call_reboot, hypervisor_ask_acpi_to_reboot)
 CALL(call_ask_agent_to_reboot, hypervisor_ask_agent_to_reboot)
 CALL(call_reset, hypervisor_reset)
+CALL(call_announce, hypervisor_announce)
 
 /* --- the ladder --- */
 
@@ -123,22 +136,38 @@ static void send_signal(struct engine *e, int signal)
     process_signal(e->pidfd, signal);
 }
 
-/* Not among the requests: an agent that does not answer must not keep those waiting. */
+static void on_asked_to_reboot(void *data, GError *error)
+{
+    struct engine *e = data;
+    e->asking_to_reboot = false;
+    on_called(e, error);
+}
+
+/* Not among the requests: an agent that does not answer must not keep those waiting. One at a time,
+ * so that there is always somebody to press the power button. */
 static void ask_to_reboot(struct engine *e)
 {
     bool agent = e->config->stop_method == ENGINE_STOP_AGENT ||
                  (e->config->stop_method == ENGINE_STOP_AUTO && e->legacy->agent_connected);
     control_called(e, NULL); /* it is asked, and may answer or not */
-    calls_push(e->taking_over ? e->requests : e->workers,
-               agent ? call_ask_agent_to_reboot : call_reboot, on_called, e);
+    if (!e->asking_to_reboot) {
+        e->asking_to_reboot = true;
+        calls_push(e->taking_over ? e->requests : e->workers,
+                   agent ? call_ask_agent_to_reboot : call_reboot, on_asked_to_reboot, e);
+    }
 }
 
 /* --- the end --- */
 
 /* A hook that was cancelled is gone before we are, and so is nobody's leftover. */
+static bool is_over(const struct engine *e)
+{
+    return e->drained && !hooks_running(e->hooks);
+}
+
 void engine_quit_if_over(struct engine *e)
 {
-    if (e->drained && !hooks_running(e->hooks)) {
+    if (is_over(e)) {
         g_main_loop_quit(e->loop);
     }
 }
@@ -153,7 +182,8 @@ void engine_on_drained(void *data)
 void engine_finish(struct engine *e)
 {
     if (e->console != NULL) {
-        bool hurry = e->legacy->facts.stop_asked || e->legacy->facts.force_asked;
+        const struct lifecycle_facts *facts = &e->legacy->facts;
+        bool hurry = facts->stop_asked || facts->force_asked || facts->sent_kill;
         console_drain(e->console, hurry ? LAST_BYTES_MS : 0); /* then engine_on_drained() */
     } else {
         engine_on_drained(e);
@@ -245,6 +275,7 @@ static void act(struct engine *e, unsigned actions)
     if (actions & LIFECYCLE_KILL) {
         e->legacy->facts.sent_kill = true;
         send_signal(e, SIGKILL);
+        set_deadline(e, GIVE_UP_AFTER_KILL_MS);
     }
     if (actions & LIFECYCLE_FINISH) {
         engine_finish(e);
@@ -348,12 +379,53 @@ void engine_on_hypervisor_event(enum hypervisor_event event, void *data)
     }
 }
 
+/* Somebody waits for our end: not for a reader of the console. */
+static void hurry(struct engine *e)
+{
+    if (e->legacy->state == LIFECYCLE_ENDED && e->console != NULL) {
+        console_drain(e->console, LAST_BYTES_MS);
+    }
+}
+
+void engine_begin_stop(struct engine *e)
+{
+    hurry(e);
+    if (!e->legacy->facts.stop_asked) {
+        e->legacy->pause_asked = false;
+        e->legacy->stop_asked_at = g_get_monotonic_time();
+        e->legacy->facts.stop_asked = true;
+        engine_handle(e, LIFECYCLE_STOP);
+    }
+}
+
+/* Also where somebody else has given it longer than the setting does. */
+static void stop_within_setting(struct engine *e)
+{
+    engine_begin_stop(e);
+    if (time_left(e) > e->legacy->own_stop_timeout_ms) {
+        engine_stop(e, e->legacy->own_stop_timeout_ms);
+    }
+}
+
+/* Whoever asks twice has no more patience; who is the first to ask, after a stop that had another
+ * reason, has. */
+static void stop_by_hand(struct engine *e)
+{
+    gint64 *asked_at = &e->legacy->stop_by_hand_at;
+    if (*asked_at == 0) {
+        *asked_at = g_get_monotonic_time();
+        stop_within_setting(e);
+    } else if (engine_ms_since(*asked_at) >= ONE_STOP_MS) {
+        engine_request(e, ENGINE_FORCE);
+    }
+}
+
 void engine_request(struct engine *e, enum engine_request request)
 {
     static const enum lifecycle_event events[] = {
-        [ENGINE_STOP] = LIFECYCLE_STOP,     [ENGINE_FORCE] = LIFECYCLE_FORCE,
-        [ENGINE_PAUSE] = LIFECYCLE_PAUSE,   [ENGINE_RESUME] = LIFECYCLE_RESUME,
-        [ENGINE_REBOOT] = LIFECYCLE_REBOOT, [ENGINE_RESET] = LIFECYCLE_RESET,
+        [ENGINE_FORCE] = LIFECYCLE_FORCE,   [ENGINE_PAUSE] = LIFECYCLE_PAUSE,
+        [ENGINE_RESUME] = LIFECYCLE_RESUME, [ENGINE_REBOOT] = LIFECYCLE_REBOOT,
+        [ENGINE_RESET] = LIFECYCLE_RESET,
     };
     if (request == ENGINE_REPORT) {
         log_info("state: %s; guest %s; QEMU pid %d; agent %s; %.1f s after the start",
@@ -363,24 +435,16 @@ void engine_request(struct engine *e, enum engine_request request)
                  engine_ms_since(e->config->started_at) / 1000);
         return;
     }
-    if (request == ENGINE_PAUSE) {
+    bool can_pause = e->legacy->state == LIFECYCLE_RUNNING || e->legacy->state == LIFECYCLE_PAUSED;
+    if (request == ENGINE_STOP) {
+        stop_by_hand(e);
+        return;
+    }
+    if (request == ENGINE_PAUSE && can_pause) {
         e->legacy->pause_asked = true;
         halt_end(e); /* room or not, it is to stay paused */
-    } else if (request == ENGINE_RESUME || request == ENGINE_STOP) {
+    } else if (request == ENGINE_RESUME) {
         e->legacy->pause_asked = false;
-    }
-    if (request == ENGINE_STOP && e->legacy->facts.stop_asked) {
-        if (engine_ms_since(e->legacy->stop_asked_at) < ONE_STOP_MS) {
-            return;
-        }
-        request = ENGINE_FORCE; /* whoever asks twice has no more patience */
-    }
-    if (request == ENGINE_STOP) {
-        e->legacy->stop_asked_at = g_get_monotonic_time();
-        e->legacy->facts.stop_asked = true;
-        if (e->legacy->state == LIFECYCLE_ENDED && e->console != NULL) {
-            console_drain(e->console, LAST_BYTES_MS); /* somebody waits for our end now */
-        }
     }
     if (request == ENGINE_FORCE) {
         e->legacy->facts.force_asked = true;
@@ -406,9 +470,7 @@ void engine_process_exited(struct engine *e, pid_t pid, int status)
 void engine_orphaned(struct engine *e)
 {
     log_error("the supervisor is gone; the guest is ended in order");
-    if (!e->legacy->facts.stop_asked) {
-        engine_request(e, ENGINE_STOP);
-    }
+    stop_within_setting(e);
 }
 
 /* --- the programs beside QEMU --- */
@@ -418,12 +480,6 @@ static bool helper_is_needed(void *data)
     const struct engine *e = data;
     return e->legacy->state < LIFECYCLE_LEAVING && e->last_word == 0 &&
            !e->legacy->facts.status_known;
-}
-
-static bool call_announce(void *data, GError **error)
-{
-    const struct engine *e = data;
-    return hypervisor_announce(e->hypervisor, error);
 }
 
 static void on_helper_restarted(void *data)
@@ -439,7 +495,7 @@ static void on_helper_lost(void *data)
     struct engine *e = data;
     if (!e->legacy->facts.stop_asked) { /* else it ends for another reason */
         e->legacy->facts.helper_lost = true;
-        engine_request(e, ENGINE_STOP);
+        engine_begin_stop(e);
     }
 }
 
@@ -467,9 +523,10 @@ struct engine *engine_create(const struct engine_config *config, const struct en
 
 int engine_run(struct engine *e, GError **error)
 {
-    const char *namespace = e->config->spec->network_namespace;
-    if (namespace != NULL &&
-        !(hooks_keep_network(e->hooks, error) && netns_join(namespace, error))) {
+    const struct engine_config *config = e->config;
+    if (config->network >= 0 &&
+        !(hooks_keep_network(e->hooks, error) &&
+          netns_join(config->network, config->spec->network_namespace, error))) {
         return -1; /* while this thread is the only one */
     }
     e->workers = calls_create(4);
@@ -481,7 +538,9 @@ int engine_run(struct engine *e, GError **error)
     } else if (!start_begin(e, error)) {
         return -1;
     }
-    g_main_loop_run(e->loop);
+    if (!is_over(e)) { /* at once, where the engine before it had ended all but itself */
+        g_main_loop_run(e->loop);
+    }
     helpers_end(e->helpers);
     console_finish(e->console);
     if (e->error != NULL) {
@@ -490,7 +549,7 @@ int engine_run(struct engine *e, GError **error)
     }
     g_autofree char *message = NULL;
     e->legacy->facts.oom_killed = limits_oom_kills() > e->legacy->oom_kills;
-    e->legacy->facts.guest_reported =
+    e->legacy->facts.guest_reported |= /* an engine that died here has read it */
         exit_port_read(e->config->exit_port, &e->legacy->facts.guest_status);
     int status = lifecycle_outcome(&e->legacy->facts, &message);
     log_line(status == 0 ? LOG_INFO : LOG_ERROR, "%s", message);

@@ -42,6 +42,7 @@ struct engine_config {
     enum engine_ready ready;
     const char *ready_pattern; /* of ENGINE_READY_CONSOLE, right as of pattern_compile() */
     int exit_port;             /* of exit_port_open(); stays the caller's */
+    int network;               /* of netns_open_file(); the same; -1: it stays in this one */
     gint64 started_at;         /* µs, g_get_monotonic_time() when the program began */
     bool timings;              /* log how long each part of the start took */
     pid_t supervisor;

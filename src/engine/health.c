@@ -56,8 +56,9 @@ static char *reason(const struct engine *e)
         return g_strdup("no guest agent is connected");
     }
     if (e->config->ready == ENGINE_READY_PORT) {
-        return g_strdup_printf("nothing in the guest accepts connections that come to port %u",
-                               e->config->spec->ready_port);
+        return g_strdup_printf("nothing in the guest accepts connections that come to port %u, and "
+                               "answers, or closes when the other side does, within %d s",
+                               e->config->spec->ready_port, PROBE_PATIENCE_S);
     }
     return g_strdup_printf("the console has not shown a line that matches \"%s\"",
                            e->config->ready_pattern);

@@ -2,13 +2,13 @@
 #include "src/engine/hypervisor.h"
 #include "src/host/capability.h"
 #include "src/host/process.h"
+#include "src/host/qmp.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
 
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,36 +151,10 @@ static virConnectPtr open_on_first_cpu(const char *uri)
     return connection;
 }
 
-/*
- * As root libvirt sets QEMU's capabilities, and fails late and unclearly ("cannot apply process
- * capabilities -5") without these. As a plain user it needs none.
- */
-static bool check_capabilities(GError **error)
-{
-    static const struct {
-        unsigned number;
-        const char *name;
-    } needed[] = {{CAP_DAC_OVERRIDE, "DAC_OVERRIDE"},
-                  {CAP_SETGID, "SETGID"},
-                  {CAP_SETUID, "SETUID"},
-                  {CAP_SETPCAP, "SETPCAP"}};
-    for (gsize i = 0; geteuid() == 0 && i < G_N_ELEMENTS(needed); i++) {
-        if (!capability_is_effective(needed[i].number)) {
-            g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
-                        "as root, libvirt's QEMU driver needs capability CAP_%s, which is not "
-                        "there; run as a plain user, who needs none (podman: --user 1000), or add "
-                        "DAC_OVERRIDE, SETGID, SETUID and SETPCAP",
-                        needed[i].name);
-            return false;
-        }
-    }
-    return true;
-}
-
 struct hypervisor *hypervisor_open(const char *root, hypervisor_handler *handler, void *data,
                                    GError **error)
 {
-    if (!check_capabilities(error)) {
+    if (!capability_check(error)) {
         return NULL;
     }
     g_autofree char *escaped = g_uri_escape_string(root, "/", FALSE);
@@ -273,27 +247,43 @@ static const struct {
     const char *word;
     enum hypervisor_found found;
 } run_states[] = {
-    {"\"running\"", HYPERVISOR_FOUND_RUNNING},
-    {"\"io-error\"", HYPERVISOR_FOUND_HALTED},
-    {"\"shutdown\"", HYPERVISOR_FOUND_OFF},
-    {"\"guest-panicked\"", HYPERVISOR_FOUND_CRASHED},
-    {"\"internal-error\"", HYPERVISOR_FOUND_CRASHED},
+    {"running", HYPERVISOR_FOUND_RUNNING},        {"io-error", HYPERVISOR_FOUND_HALTED},
+    {"shutdown", HYPERVISOR_FOUND_OFF},           {"guest-panicked", HYPERVISOR_FOUND_CRASHED},
+    {"internal-error", HYPERVISOR_FOUND_CRASHED},
 };
+
+static enum hypervisor_found found_in(const char *reply)
+{
+    g_autofree char *state = qmp_run_state(reply, strlen(reply));
+    for (gsize i = 0; i < G_N_ELEMENTS(run_states); i++) {
+        if (g_strcmp0(state, run_states[i].word) == 0) {
+            return run_states[i].found;
+        }
+    }
+    return HYPERVISOR_FOUND_PAUSED;
+}
+
+/* A QEMU that hangs keeps libvirt, which is still to take the VM over, longer than it lets us
+ * wait: half a minute. */
+static bool is_to_be_asked_again(struct hypervisor *h)
+{
+    const virError *last = virGetLastError();
+    return last != NULL && last->code == VIR_ERR_OPERATION_TIMEOUT &&
+           virDomainIsActive(h->domain) == 1;
+}
 
 /* libvirt's own word is as old as its last event: QEMU is asked, which also waits until libvirt has
  * taken the VM over. */
 static enum hypervisor_found ask_qemu(struct hypervisor *h)
 {
     char *reply = NULL;
-    if (virDomainQemuMonitorCommand(h->domain, "{\"execute\":\"query-status\"}", &reply, 0) < 0) {
-        return HYPERVISOR_FOUND_NONE;
-    }
-    enum hypervisor_found found = HYPERVISOR_FOUND_PAUSED;
-    for (gsize i = 0; i < G_N_ELEMENTS(run_states); i++) {
-        if (strstr(reply, run_states[i].word) != NULL) {
-            found = run_states[i].found;
+    while (virDomainQemuMonitorCommand(h->domain, "{\"execute\":\"query-status\"}", &reply, 0) <
+           0) {
+        if (!is_to_be_asked_again(h)) {
+            return HYPERVISOR_FOUND_NONE;
         }
     }
+    enum hypervisor_found found = found_in(reply);
     free(reply);
     return found;
 }
@@ -304,9 +294,25 @@ enum hypervisor_found hypervisor_find(struct hypervisor *h, const char *name)
     return h->domain != NULL ? ask_qemu(h) : HYPERVISOR_FOUND_NONE;
 }
 
+static bool is_running(struct hypervisor *h)
+{
+    int state;
+    return virDomainGetState(h->domain, &state, NULL, 0) == 0 && state == VIR_DOMAIN_RUNNING;
+}
+
 bool hypervisor_resume(struct hypervisor *h, GError **error)
 {
-    return virDomainResume(h->domain) == 0 || fail(error, "cannot resume the VM");
+    g_autoptr(GError) local = NULL;
+    if (virDomainResume(h->domain) == 0) {
+        return true;
+    }
+    bool invalid = last_error_is(VIR_ERR_OPERATION_INVALID, VIR_ERR_OPERATION_INVALID);
+    fail(&local, "cannot resume the VM");
+    if (invalid && is_running(h)) { /* that it runs is an error to libvirt */
+        return true;
+    }
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
 }
 
 bool hypervisor_suspend(struct hypervisor *h, GError **error)
@@ -340,6 +346,38 @@ static const char *refusal(const virError *error)
     return words != NULL ? words + strlen("': ") : NULL;
 }
 
+/* Of a timeout libvirt had no other code up to 11.1 than of a connection that is gone, and still
+ * has none where it was not the command that was waited for: the text tells these apart. */
+static bool connection_is_gone(const virError *error)
+{
+    return strstr(error->message, "guest agent is not connected") != NULL ||
+           strstr(error->message, "not available due to an error") != NULL;
+}
+
+/* While file systems are frozen the agent does little else than thaw them. Of the words with which
+ * it refuses the rest only these are the same in all its versions. */
+static bool is_disabled(const virError *error)
+{
+    return refusal(error) != NULL && strstr(refusal(error), "has been disabled") != NULL;
+}
+
+static enum hypervisor_later when_to_ask_again(const virError *error)
+{
+    switch (error != NULL ? error->code : VIR_ERR_OK) {
+    case VIR_ERR_OPERATION_INVALID: /* the VM is halted */
+        return HYPERVISOR_LATER;
+    case VIR_ERR_OPERATION_TIMEOUT: /* libvirt asks the agent for something else */
+#if LIBVIR_CHECK_VERSION(11, 2, 0)
+    case VIR_ERR_AGENT_COMMAND_TIMEOUT:
+#endif
+        return HYPERVISOR_PERHAPS;
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+        return connection_is_gone(error) ? HYPERVISOR_NEVER : HYPERVISOR_PERHAPS;
+    default:
+        return is_disabled(error) ? HYPERVISOR_LATER : HYPERVISOR_NEVER;
+    }
+}
+
 static bool fail_agent(GError **error, const char *doing)
 {
     const virError *last = virGetLastError();
@@ -362,10 +400,12 @@ static bool fail_agent(GError **error, const char *doing)
     return false;
 }
 
-char *hypervisor_ask_agent(struct hypervisor *h, const char *command, int seconds, GError **error)
+char *hypervisor_ask_agent(struct hypervisor *h, const char *command, int seconds,
+                           enum hypervisor_later *later, GError **error)
 {
     char *reply = virDomainQemuAgentCommand(h->domain, command, seconds, 0);
     if (reply == NULL) {
+        *later = when_to_ask_again(virGetLastError());
         fail_agent(error, "cannot ask the guest agent");
     }
     return reply; /* libvirt's allocator is GLib's, and both are malloc's */

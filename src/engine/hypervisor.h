@@ -72,9 +72,15 @@ bool hypervisor_ask_agent_to_reboot(struct hypervisor *hypervisor, GError **erro
  * The guest agent, in at most @seconds. Block. ERROR_UNAVAILABLE: it is not there or does not
  * answer; ERROR_USAGE: it says that it cannot do it. What it says is the guest's, and not trusted.
  */
+/* Whether, after an error, an agent may be there that answers when it is asked again. */
+enum hypervisor_later {
+    HYPERVISOR_NEVER,
+    HYPERVISOR_LATER,   /* the VM is halted, or file systems are frozen: once that is over */
+    HYPERVISOR_PERHAPS, /* it has not answered in time */
+};
 /* Sends @command, which is JSON. The caller owns the reply, which is JSON too. */
 char *hypervisor_ask_agent(struct hypervisor *hypervisor, const char *command, int seconds,
-                           GError **error);
+                           enum hypervisor_later *later, GError **error);
 /* @count: of file systems. */
 bool hypervisor_freeze(struct hypervisor *hypervisor, int seconds, guint *count, GError **error);
 bool hypervisor_thaw(struct hypervisor *hypervisor, int seconds, guint *count, GError **error);

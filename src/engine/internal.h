@@ -36,18 +36,23 @@ struct engine {
         int pidfd;
         int console; /* a socket */
         enum hypervisor_found found;
+        bool reboots;        /* the guest was about to, before libvirt was asked */
+        bool off;            /* it had powered off */
+        bool lives;          /* QEMU had another answer than that */
     } made;                  /* by the worker; the main loop gets it when that is done */
     int pidfd;               /* QEMU's; -1: not known yet */
     bool taking_over;        /* libvirt is still to be asked how the VM is */
     gint64 began_at;         /* to take over; µs, monotonic */
     GHashTable *early_exits; /* pid → status, of processes reaped before QEMU's pid was known */
     bool agent_asked;
-    bool libvirt_stopped; /* libvirt has said its last word */
-    bool drained;         /* all that the guest has written is read */
+    bool asking_to_reboot; /* that is under way */
+    bool libvirt_stopped;  /* libvirt has said its last word */
+    bool drained;          /* all that the guest has written is read */
 
     guint deadline; /* GSource ids; 0: not set */
     guint asking;
     guint last_word;
+    guint noting;       /* instance.json could not be written */
     gint64 rebooted_at; /* µs, monotonic: the last time */
 
     struct {
@@ -76,6 +81,11 @@ struct engine {
 
 /* An event for the table, and what follows from it. */
 void engine_handle(struct engine *e, enum lifecycle_event event);
+/* Has the guest power off, for whatever reason; nothing if that is under way. */
+void engine_begin_stop(struct engine *e);
+/* False and @error: there is no libvirt to ask: the engine before this one was lost, and QEMU is
+ * gone as well. */
+bool engine_has_libvirt(const struct engine *e, GError **error);
 /* QEMU's pidfd is known: its end is to be noticed. */
 void engine_watch_qemu(struct engine *e);
 /* QEMU has ended. The supervisor tells its status, and libvirt why; if they do not, the end counts

@@ -12,7 +12,7 @@ struct legacy *legacy_create(guint64 stop_timeout_ms)
         return NULL;
     }
     struct legacy *legacy = memory;
-    legacy->stop_timeout_ms = stop_timeout_ms;
+    legacy->stop_timeout_ms = legacy->own_stop_timeout_ms = stop_timeout_ms;
     return legacy;
 }
 

@@ -17,15 +17,19 @@
 struct legacy {
     enum lifecycle_state state;
     struct lifecycle_facts facts;
-    pid_t qemu;           /* 0: not known yet */
-    guint64 qemu_started; /* as in struct instance */
-    gint64 stop_asked_at; /* µs, monotonic */
+    pid_t qemu;             /* 0: not known yet */
+    guint64 qemu_started;   /* as in struct instance */
+    gint64 stop_asked_at;   /* µs, monotonic */
+    gint64 stop_by_hand_at; /* the same, by a signal or a key; 0: not */
     guint64 stop_timeout_ms;
-    bool agent_connected; /* when libvirt last told */
-    guint64 oom_kills;    /* when the first engine began */
-    guint engines_lost;   /* before the one that lives */
-    bool was_ready;       /* once */
-    bool pause_asked;     /* and not taken back */
+    guint64 own_stop_timeout_ms; /* the setting, whatever a client of the API has asked for */
+    bool agent_connected;        /* when libvirt last told */
+    guint64 oom_kills;           /* when the first engine began */
+    guint engines_lost;          /* before the one that lives */
+    bool was_ready;              /* once */
+    bool pause_asked;            /* and not taken back */
+    bool adopted;                /* and not yet taken over: it is as its last ocivirt left it */
+    bool gave_up;                /* the engine before: it could not take the VM over */
     struct watch_memory console;
     struct instance_process helpers[INSTANCE_HELPERS_MAX]; /* as helpers.h orders them */
 };

@@ -43,7 +43,7 @@ static const char *const action_names[] = {
     "ask the guest to power off, each second",
     "deadline: stop-timeout after the stop",
     "SIGTERM to QEMU, deadline: 0.5 s",
-    "SIGKILL to QEMU",
+    "SIGKILL to QEMU, deadline: 30 s",
     "ask the guest to reboot",
     "reset",
     "run the hooks before the start",
@@ -136,6 +136,8 @@ static const struct lifecycle_step table[LIFECYCLE_STATES][LIFECYCLE_EVENTS] = {
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
     [LIFECYCLE_KILLING] = {
+        /* The kernel does not let go of it, for the sake of a dead disk perhaps. */
+        ON(DEADLINE, ENDED, LIFECYCLE_FINISH),
         ON(ENGINE_BACK, KILLING, LIFECYCLE_KILL),
         ON(QEMU_EXITED, ENDED, LIFECYCLE_FINISH),
     },
@@ -218,7 +220,13 @@ static int outcome_of_force(const struct lifecycle_facts *facts, char **message)
 static int outcome_of_exit(const struct lifecycle_facts *facts, char **message)
 {
     int status = facts->qemu_status;
-    if (facts->status_known && WIFSIGNALED(status)) {
+    bool died = facts->status_known && WIFSIGNALED(status);
+    if (facts->disowned && (!died || WTERMSIG(status) == SIGKILL)) {
+        *message = g_strdup("libvirt could not take the VM over, and has ended it; libvirt.log in "
+                            "the root directory's log tells why");
+        return ERROR_INTERNAL;
+    }
+    if (died) {
         int signal = WTERMSIG(status);
         const char *hint = "";
         if (signal == SIGKILL && facts->oom_killed) {

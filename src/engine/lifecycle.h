@@ -81,6 +81,7 @@ struct lifecycle_facts {
     bool force_asked;
     bool sent_term; /* the rungs that were climbed */
     bool sent_kill;
+    bool disowned;       /* libvirt did not take over a VM that was there */
     bool helper_lost;    /* a program beside QEMU that the guest cannot do without */
     bool oom_killed;     /* the OOM killer has struck in the meantime */
     bool status_known;   /* of QEMU */

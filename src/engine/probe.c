@@ -8,8 +8,6 @@
 #define EVERY_MS_WHEN_OPEN 5000
 /* A guest that refuses, under load. */
 #define REFUSED_WITHIN_MS 1000
-/* A guest whose network is not up yet answers nothing at all. */
-#define PATIENCE_S 5
 
 struct probe {
     GSocketAddress *address;
@@ -90,7 +88,7 @@ struct probe *probe_create(const char *address, guint16 port,
     probe->client = g_socket_client_new();
     /* No proxy that the environment may name. */
     g_socket_client_set_enable_proxy(probe->client, FALSE);
-    g_socket_client_set_timeout(probe->client, PATIENCE_S);
+    g_socket_client_set_timeout(probe->client, PROBE_PATIENCE_S);
     probe->changed = changed;
     probe->data = data;
     g_timeout_add(EVERY_MS, ask_again, probe);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/root.h"
 #include "src/engine/capabilities.h"
-#include "src/host/process.h"
 #include "src/host/instance.h"
+#include "src/host/process.h"
+#include "src/host/strays.h"
 #include "src/util/error.h"
 
 #include <errno.h>
@@ -31,10 +32,17 @@ static const char *const private_parents[] = {"/run", "/tmp", "/dev/shm", "/var/
 /* With less than that, bytes, a start that fails has failed for it: it writes some 200 KiB, and
  * what it had written is removed again. */
 #define LEAST_ROOM (256 * 1024)
+/* The same for a takeover, which writes some 30 KiB, and may have two files for a moment. */
+#define LEAST_ROOM_TO_TAKE_OVER (96 * 1024)
+
+/* In microseconds: how long a lock is waited for whose owner is gone, and between two attempts. */
+#define LOCK_PATIENCE G_USEC_PER_SEC
+#define LOCK_INTERVAL (20 * 1000)
 
 /* What goes with the VM. */
 static const char *const swept[] = {"etc", "lib", "run"};
-#define CONTROL_SOCKET "control.sock"
+/* What goes with its ocivirt: descriptors of them outlive engines. */
+static const char *const kept_open[] = {"control.sock", "exit.in", "exit.out"};
 
 char *root_file(const struct root *root, const char *name)
 {
@@ -143,13 +151,27 @@ static void remove_tree(const char *path)
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* Nobody has it locked, and the QEMU that ran there is gone. */
-static bool is_dead(const char *path)
+/* Ends what is left of the VM of @earlier, whose QEMU is gone, or was not known yet. */
+static void end_rest(const struct instance *earlier, const char *path)
+{
+    if (earlier->boot_id != NULL && instance_is_ours(earlier)) {
+        for (gsize i = 0; i < INSTANCE_HELPERS_MAX; i++) {
+            process_end(earlier->helpers[i].pid, earlier->helpers[i].started);
+        }
+        strays_end(path);
+    }
+}
+
+/* Whether nobody has it locked, and the QEMU that ran there is gone: then all else is, too. */
+static bool end_if_dead(const char *path)
 {
     g_autofree char *file = g_build_filename(path, "instance.json", NULL);
     struct instance instance;
     bool dead =
         instance_read(&instance, file) && !instance_qemu_alive(&instance) && !root_is_locked(path);
+    if (dead) {
+        end_rest(&instance, path);
+    }
     instance_finish(&instance);
     return dead;
 }
@@ -162,7 +184,7 @@ static void remove_dead_private(void)
         find_private(private_parents[i], found);
         for (guint k = 0; k < found->len; k++) {
             const char *path = g_ptr_array_index(found, k);
-            if (is_dead(path)) {
+            if (end_if_dead(path)) {
                 remove_tree(path);
             }
         }
@@ -208,23 +230,50 @@ static bool make_directory(const char *path, bool *created, GError **error)
     return true;
 }
 
-static bool is_busy(const struct root *root, GError **error)
+static void set_busy(const struct root *root, GError **error)
 {
     g_autofree char *file = root_file(root, "instance.json");
     struct instance owner;
-    if (instance_read(&owner, file)) {
-        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
-                    "the root directory %s is in use by ocivirt with pid %d (%s); give this one "
-                    "another with --root",
-                    root->path, owner.supervisor, owner.id);
-    } else {
+    if (!instance_read(&owner, file)) {
         g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
                     "the root directory %s is in use by another ocivirt; give this one another "
                     "with --root",
                     root->path);
+    } else if (instance_is_ours(&owner) && !instance_supervisor_alive(&owner)) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
+                    "the root directory %s is in use by what is left of ocivirt with pid %d (%s), "
+                    "which ends its guest; try again in some seconds, or give this one another "
+                    "with --root",
+                    root->path, owner.supervisor, owner.id);
+    } else {
+        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
+                    "the root directory %s is in use by ocivirt with pid %d (%s); give this one "
+                    "another with --root",
+                    root->path, owner.supervisor, owner.id);
     }
     instance_finish(&owner);
-    return false;
+}
+
+static bool owner_is_alive(const struct root *root)
+{
+    g_autofree char *file = root_file(root, "instance.json");
+    struct instance owner;
+    bool alive = instance_read(&owner, file) && instance_supervisor_alive(&owner);
+    instance_finish(&owner);
+    return alive;
+}
+
+/* A process that has been killed keeps what it has locked for a moment, and root_is_locked() locks
+ * for one, too: only of an owner who lives is it known at once that waiting is in vain. */
+static bool take_lock(const struct root *root)
+{
+    gint64 deadline = g_get_monotonic_time() + LOCK_PATIENCE;
+    bool locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0;
+    while (!locked && !owner_is_alive(root) && g_get_monotonic_time() < deadline) {
+        g_usleep(LOCK_INTERVAL);
+        locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0;
+    }
+    return locked;
 }
 
 static bool lock(struct root *root, GError **error)
@@ -235,8 +284,9 @@ static bool lock(struct root *root, GError **error)
                         root->path);
         return false;
     }
-    if (flock(root->lock, LOCK_EX | LOCK_NB) < 0) {
-        return is_busy(root, error);
+    if (!take_lock(root)) {
+        set_busy(root, error);
+        return false;
     }
     return true;
 }
@@ -294,10 +344,8 @@ static bool check_no_vm(const struct root *root, struct instance *survivor, GErr
                     "it with: kill %d",
                     earlier.id, root->path, earlier.qemu, earlier.qemu);
     }
-    for (gsize i = 0; !alive && earlier.boot_id != NULL && instance_is_ours(&earlier) &&
-                      i < INSTANCE_HELPERS_MAX;
-         i++) {
-        process_end(earlier.helpers[i].pid, earlier.helpers[i].started);
+    if (!alive) {
+        end_rest(&earlier, root->path);
     }
     instance_finish(&earlier);
     return !alive;
@@ -312,6 +360,7 @@ static bool is_ours(const char *name)
         }
     }
     return g_str_has_prefix(name, "instance.json") || g_str_has_suffix(name, ".sock") ||
+           g_str_equal(name, "exit.in") || g_str_equal(name, "exit.out") ||
            g_str_equal(name, "lost+found") || *name == '.';
 }
 
@@ -385,11 +434,16 @@ bool root_open(struct root *root, struct instance *survivor, GError **error)
         g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s is there already", root->path);
         return false;
     }
-    return claim(root, survivor, error) &&
-           ((survivor != NULL && survivor->qemu > 0) || root_renew(root, error));
+    if (!claim(root, survivor, error)) {
+        return false;
+    }
+    if (survivor != NULL && survivor->qemu > 0) {
+        return true;
+    }
+    root_sweep(root);
+    return root_renew(root, error);
 }
 
-/* Not the control socket: it is the supervisor's, and outlives engines. */
 static void sweep_vm(const struct root *root)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(swept); i++) {
@@ -458,6 +512,19 @@ bool root_write_qemu_conf(const struct root *root, const char *security_model, G
     return true;
 }
 
+/* By trying: how much is free, statvfs(3) does not know everywhere, nor for whom. */
+bool root_has_room_to_take_over(const struct root *root)
+{
+    g_autofree char *path = root_file(root, "run/room");
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int failure = fd >= 0 ? posix_fallocate(fd, 0, LEAST_ROOM_TO_TAKE_OVER) : errno;
+    if (fd >= 0) {
+        close(fd);
+        unlink(path);
+    }
+    return failure != ENOSPC && failure != EDQUOT;
+}
+
 void root_explain(const struct root *root, GError **error)
 {
     struct statvfs room;
@@ -496,9 +563,11 @@ void root_export_environment(const struct root *root)
 
 void root_sweep(const struct root *root)
 {
-    g_autofree char *socket = root_file(root, CONTROL_SOCKET);
     sweep_vm(root);
-    g_unlink(socket);
+    for (gsize i = 0; i < G_N_ELEMENTS(kept_open); i++) {
+        g_autofree char *path = root_file(root, kept_open[i]);
+        g_unlink(path);
+    }
 }
 
 void root_abandon(struct root *root)

@@ -38,11 +38,12 @@ bool root_choose(struct root *root, const char *wanted, GError **error);
 GPtrArray *root_find(void);
 
 /* Whether somebody has opened the root directory @path. Not to be asked without need: an ocivirt
- * that starts at the same moment would take us for another. */
+ * that starts at the same moment waits for us. */
 bool root_is_locked(const char *path);
 
 /*
- * Creates the directory and what belongs into it, and locks it. ERROR_BUSY: somebody else has it.
+ * Creates the directory and what belongs into it, and locks it. ERROR_BUSY: somebody else has it;
+ * for one whose ocivirt does not live any more that is said after a second, in which it may end.
  *
  * A VM may still run there whose ocivirt is gone. Who can go on with it passes @survivor: that is
  * what instance.json says of it, to be freed with instance_finish(), and all of it is left in
@@ -60,6 +61,10 @@ bool root_write_qemu_conf(const struct root *root, const char *security_model, G
 /* libvirt and QEMU have many words for a full disk, or none: where a failure is ERROR_INTERNAL and
  * the root directory has hardly any room, @error says that. */
 void root_explain(const struct root *root, GError **error);
+
+/* Whether there is room for libvirt to write down that it takes a VM over; without it would end the
+ * VM. Blocks. */
+bool root_has_room_to_take_over(const struct root *root);
 
 /* What libvirt needs in the environment so that it writes nowhere else. Not thread-safe. */
 void root_export_environment(const struct root *root);

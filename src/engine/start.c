@@ -5,7 +5,6 @@
 #include "src/host/process.h"
 #include "src/host/helper.h"
 #include "src/host/disks.h"
-#include "src/host/exit_port.h"
 #include "src/host/first_boot.h"
 #include "src/host/limits.h"
 #include "src/util/error.h"
@@ -22,6 +21,8 @@
 
 /* After libvirt has lost a QEMU: the supervisor tells that it has ended. */
 #define REAPED_WITHIN_MS 100
+/* After instance.json could not be written. */
+#define NOTE_AGAIN_MS 2000
 
 static void note_time(const struct engine *e, const char *what)
 {
@@ -109,7 +110,6 @@ static bool make_vm(void *data, GError **error)
         !launch_prepare(config->root, config->spec, error) ||
         !helpers_start_first(e->helpers, error) ||
         !write_instance(e, INSTANCE_CREATING, error) || /* that they are there */
-        !exit_port_renew(config->exit_port, config->spec->exit_pipe, error) ||
         !first_boot_prepare(config->spec, error)) {
         return false;
     }
@@ -142,12 +142,26 @@ static bool note_status(struct engine *e, enum instance_status status, GError **
     return write_instance(e, status, error);
 }
 
-/* Who asks gets an old answer, and the VM goes on. */
+static gboolean note_again(gpointer data)
+{
+    struct engine *e = data;
+    if (!write_instance(e, e->instance.status, NULL)) {
+        return G_SOURCE_CONTINUE;
+    }
+    e->noting = 0;
+    return G_SOURCE_REMOVE;
+}
+
+/* Who asks gets an old answer for a while, and the VM goes on. */
 static void try_to_note_status(struct engine *e, enum instance_status status)
 {
     g_autoptr(GError) error = NULL;
-    if (!note_status(e, status, &error)) {
-        log_warning("%s", error->message);
+    if (note_status(e, status, &error)) {
+        return;
+    }
+    log_warning("%s", error->message);
+    if (e->noting == 0) {
+        e->noting = g_timeout_add(NOTE_AGAIN_MS, note_again, e);
     }
 }
 
@@ -308,9 +322,12 @@ static void on_resumed(void *data, GError *error)
     struct engine *e = data;
     control_called(e, error);
     if (error != NULL) {
+        if (e->legacy->state >= LIFECYCLE_LEAVING) {
+            return;
+        }
         if (e->legacy->facts.guest_ran) {
             log_warning("%s", error->message);
-        } else if (e->legacy->state < LIFECYCLE_LEAVING && e->error == NULL) {
+        } else if (e->error == NULL) {
             e->error = g_error_copy(error);
             g_timeout_add(ENGINE_LAST_WORD_MS, end_unresumed,
                           e); /* unless QEMU's end explains it */
@@ -325,7 +342,7 @@ static void on_resumed(void *data, GError *error)
 static bool call_resume(void *data, GError **error)
 {
     const struct engine *e = data;
-    return hypervisor_resume(e->hypervisor, error);
+    return engine_has_libvirt(e, error) && hypervisor_resume(e->hypervisor, error);
 }
 
 void start_resume(struct engine *e)

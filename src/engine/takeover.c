@@ -4,24 +4,74 @@
 #include "src/engine/launch.h"
 #include "src/host/process.h"
 #include "src/host/helper.h"
+#include "src/host/qmp.h"
 #include "src/util/error.h"
 #include "src/util/log.h"
 
 #include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_FOR_ROOM_EVERY_MS 1000
 
 /*
  * A VM that is there already: another engine made it, and died. QEMU has gone on. What can be done
  * without libvirt is done at once: the end of QEMU is noticed, a deadline counts on, the console
- * goes on where it was. libvirt is then asked how the VM is, and the table says what is still to be
- * done: that way a stop which was under way goes on.
+ * goes on where it was. QEMU and libvirt are then asked how the VM is, and the table says what is
+ * still to be done: that way a stop which was under way goes on.
  */
+
+/* libvirt reboots a guest by having it power off; whether it was about to is in its notes alone. */
+static bool is_rebooted(const struct engine *e)
+{
+    g_autofree char *name = g_strconcat("run/qemu/", e->config->spec->name, ".xml", NULL);
+    g_autofree char *path = root_file(e->config->root, name);
+    g_autofree char *notes = NULL;
+    return g_file_get_contents(path, &notes, NULL, NULL) && strstr(notes, "<fakereboot") != NULL;
+}
+
+/* Without it libvirt would end the VM. QEMU goes on meanwhile, and can be ended without libvirt. */
+static void wait_for_room(const struct root *root)
+{
+    bool told = false;
+    while (!root_has_room_to_take_over(root)) {
+        if (!told) {
+            log_error("there is no space left in %s: the VM goes on, and is taken over once there "
+                      "is; make room there",
+                      root->path);
+            told = true;
+        }
+        g_usleep(LOOK_FOR_ROOM_EVERY_MS * 1000);
+    }
+}
+
+/*
+ * libvirt ends a VM whose guest has powered off meanwhile while it takes it over, and does not say
+ * so. QEMU itself therefore has the first word. libvirt, which is connected at once, waits until
+ * that is spoken; what happens later it tells as an event.
+ */
+static bool ask_qemu(void *data, GError **error)
+{
+    struct engine *e = data;
+    const char *root = e->config->root->path;
+    wait_for_room(e->config->root);
+    e->made.reboots = is_rebooted(e);
+    int monitor = qmp_connect(root);
+    e->hypervisor = hypervisor_open(root, engine_on_hypervisor_event, e, error);
+    if (monitor >= 0) {
+        g_autofree char *state = qmp_ask_run_state(monitor);
+        e->made.off = g_strcmp0(state, "shutdown") == 0 && !e->made.reboots;
+        e->made.lives = state != NULL && !e->made.off;
+        close(monitor);
+    }
+    return e->hypervisor != NULL;
+}
 
 static bool ask_libvirt(void *data, GError **error)
 {
     struct engine *e = data;
     const struct vm_spec *spec = e->config->spec;
-    e->hypervisor = hypervisor_open(e->config->root->path, engine_on_hypervisor_event, e, error);
-    if (e->hypervisor == NULL) {
+    if (!engine_has_libvirt(e, error)) {
         return false;
     }
     e->made.found = hypervisor_find(e->hypervisor, spec->name);
@@ -30,6 +80,14 @@ static bool ask_libvirt(void *data, GError **error)
     }
     e->made.console = helper_connect(spec->console_socket, error);
     return e->made.console >= 0;
+}
+
+/* As an engine that dies: the supervisor tries again, a few times. */
+static void give_up(struct engine *e, const GError *error)
+{
+    log_error("cannot take the VM over: %s", error->message);
+    e->legacy->gave_up = true;
+    raise(SIGKILL);
 }
 
 /* QEMU lives, and libvirt does not know it: nobody could stop it in order any more. */
@@ -46,10 +104,20 @@ static gboolean end_stranger(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* QEMU waits to be ended; it may have to flush its disks first. */
+static void end_qemu(struct engine *e, enum hypervisor_event why)
+{
+    engine_on_hypervisor_event(why, e);
+    process_signal(e->pidfd, SIGTERM);
+}
+
 static void go_on(struct engine *e)
 {
-    switch (e->made.found) {
+    bool adopted = e->legacy->adopted;
+    e->legacy->adopted = false;
+    switch (e->made.off ? HYPERVISOR_FOUND_OFF : e->made.found) {
     case HYPERVISOR_FOUND_NONE:
+        e->legacy->facts.disowned = e->made.lives;
         g_timeout_add(ENGINE_LAST_WORD_MS, end_stranger, e); /* unless it is about to end */
         break;
     case HYPERVISOR_FOUND_RUNNING:
@@ -59,7 +127,12 @@ static void go_on(struct engine *e)
         engine_handle(e, LIFECYCLE_FOUND_RUNNING);
         break;
     case HYPERVISOR_FOUND_PAUSED:
-        engine_handle(e, LIFECYCLE_FOUND_PAUSED);
+        if (adopted && e->legacy->state == LIFECYCLE_RUNNING) { /* somebody wanted it so */
+            log_info("the guest is paused, as it was found; CONT resumes it");
+            engine_request(e, ENGINE_PAUSE);
+        } else {
+            engine_handle(e, LIFECYCLE_FOUND_PAUSED);
+        }
         break;
     case HYPERVISOR_FOUND_HALTED:
         engine_handle(e, LIFECYCLE_FOUND_HALTED);
@@ -68,12 +141,12 @@ static void go_on(struct engine *e)
         }
         break;
     case HYPERVISOR_FOUND_OFF:
-        engine_on_hypervisor_event(HYPERVISOR_POWERED_OFF, e);
-        engine_handle(e, LIFECYCLE_FORCE);
+        if (!e->made.reboots) {
+            end_qemu(e, HYPERVISOR_POWERED_OFF);
+        }
         break;
     case HYPERVISOR_FOUND_CRASHED:
-        engine_on_hypervisor_event(HYPERVISOR_CRASHED, e);
-        engine_handle(e, LIFECYCLE_FORCE);
+        end_qemu(e, HYPERVISOR_CRASHED);
         break;
     }
 }
@@ -86,17 +159,26 @@ static void on_asked(void *data, GError *error)
         return;
     }
     if (error != NULL) {
-        /* As an engine that dies: the supervisor tries again, and ends the VM if that is in vain.
-         */
-        log_error("cannot take the VM over: %s", error->message);
-        raise(SIGKILL);
+        give_up(e, error);
     }
     if (e->console == NULL && e->made.console >= 0) {
         start_attach_console(e);
     }
     e->agent = agent_create(e->hypervisor);
+    start_note_helpers(e); /* and whose it is now: an ocivirt that has adopted it is another one */
     log_info("the VM is taken over after %.0f ms", engine_ms_since(e->began_at));
     go_on(e);
+}
+
+static void on_qemu_asked(void *data, GError *error)
+{
+    struct engine *e = data;
+    if (e->made.off) {
+        engine_on_hypervisor_event(HYPERVISOR_POWERED_OFF, e);
+    }
+    if (error != NULL && e->legacy->state != LIFECYCLE_ENDED) {
+        give_up(e, error);
+    }
 }
 
 static void open_qemu(struct engine *e)
@@ -115,6 +197,7 @@ static void open_qemu(struct engine *e)
 void takeover_begin(struct engine *e)
 {
     e->began_at = g_get_monotonic_time();
+    e->legacy->gave_up = false;
     launch_note_version(e->config->root, e->config->spec);
     open_qemu(e);
     if (e->made.console >= 0) {
@@ -124,10 +207,11 @@ void takeover_begin(struct engine *e)
     if (e->legacy->state == LIFECYCLE_ENDED) {
         return;
     }
-    if (e->pidfd < 0) {
+    e->taking_over = true;
+    if (e->pidfd < 0) { /* nor will there be a libvirt to ask */
         engine_await_last_word(e);
         return;
     }
-    e->taking_over = true;
+    calls_push(e->requests, ask_qemu, on_qemu_asked, e);
     calls_push(e->requests, ask_libvirt, on_asked, e);
 }

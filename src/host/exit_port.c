@@ -48,17 +48,6 @@ int exit_port_open(const char *path, GError **error)
     return -1;
 }
 
-bool exit_port_renew(int fd, const char *path, GError **error)
-{
-    int opened = exit_port_open(path, error);
-    if (opened < 0) {
-        return false;
-    }
-    dup3(opened, fd, O_CLOEXEC);
-    close(opened);
-    return true;
-}
-
 /* --- what it says --- */
 
 static void trim(const char **line, gsize *length)

@@ -21,10 +21,6 @@
  */
 int exit_port_open(const char *path, GError **error);
 
-/* Has @fd be what exit_port_open(@path) opens: where the FIFOs were removed, since no QEMU has come
- * to have them, they are made again. */
-bool exit_port_renew(int fd, const char *path, GError **error);
-
 /*
  * What @text says, of which @cut_off tells that it is not all. False: no status. @rejected becomes
  * the last line that is none, fit to be shown, or NULL; the caller owns it.

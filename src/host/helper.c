@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,7 +30,7 @@ static void set_up_child(void *data)
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
     if (filter->len > 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-                            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) < 0)) {
+                            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0) < 0)) {
         _exit(126);
     }
 }
@@ -114,7 +113,7 @@ char *helper_find(const char *const *candidates)
     return NULL;
 }
 
-static int open_socket(const char *path, struct sockaddr_un *address, GError **error)
+static int open_socket(const char *path, int flags, struct sockaddr_un *address, GError **error)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address->sun_path)) {
@@ -122,7 +121,7 @@ static int open_socket(const char *path, struct sockaddr_un *address, GError **e
         return -1;
     }
     strcpy(address->sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0) {
         error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot make a socket");
     }
@@ -132,7 +131,7 @@ static int open_socket(const char *path, struct sockaddr_un *address, GError **e
 int helper_listen(const char *path, GError **error)
 {
     struct sockaddr_un address;
-    int fd = open_socket(path, &address, error);
+    int fd = open_socket(path, 0, &address, error);
     if (fd < 0) {
         return -1;
     }
@@ -156,14 +155,24 @@ int helper_accept(int listener, int ms, GError **error)
     return fd;
 }
 
-int helper_connect(const char *path, GError **error)
+static int connect_socket(const char *path, int flags, GError **error)
 {
     struct sockaddr_un address;
-    int fd = open_socket(path, &address, error);
+    int fd = open_socket(path, flags, &address, error);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot connect to %s", path);
         close(fd);
         return -1;
     }
     return fd;
+}
+
+int helper_connect(const char *path, GError **error)
+{
+    return connect_socket(path, 0, error);
+}
+
+int helper_connect_now(const char *path)
+{
+    return connect_socket(path, SOCK_NONBLOCK, NULL);
 }

@@ -41,5 +41,7 @@ GBytes *helper_readonly_filter(GError **error);
 int helper_listen(const char *path, GError **error);
 /* One that is connected to the one at @path. */
 int helper_connect(const char *path, GError **error);
+/* The same, and does not block: -1 also where too many wait to be accepted. */
+int helper_connect_now(const char *path);
 /* The next connection to @listener, which QEMU makes within @ms. Blocks. */
 int helper_accept(int listener, int ms, GError **error);

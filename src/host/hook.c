@@ -10,7 +10,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -300,7 +300,7 @@ static bool is_cancelled(const struct run *run, int cancel, GError **error)
 
 static bool watch(struct run *run, const struct hook_context *context, GError **error)
 {
-    run->pidfd = syscall(SYS_pidfd_open, run->pid, 0);
+    run->pidfd = pidfd_open(run->pid, 0);
     if (run->pidfd < 0) {
         int saved_errno = errno;
         kill(-run->pid, SIGKILL);

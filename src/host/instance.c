@@ -212,13 +212,17 @@ bool instance_qemu_alive(const struct instance *instance)
     return is_alive(instance, instance->qemu, instance->qemu_started);
 }
 
+bool instance_supervisor_alive(const struct instance *instance)
+{
+    return is_alive(instance, instance->supervisor, instance->supervisor_started);
+}
+
 enum instance_status instance_status_now(const struct instance *instance, bool locked)
 {
     bool alive = locked;
     if (instance_is_ours(instance)) {
-        alive = instance->qemu > 0
-                    ? instance_qemu_alive(instance)
-                    : is_alive(instance, instance->supervisor, instance->supervisor_started);
+        alive = instance->qemu > 0 ? instance_qemu_alive(instance)
+                                   : instance_supervisor_alive(instance);
     }
     return alive ? instance->status : INSTANCE_STOPPED;
 }

@@ -59,6 +59,8 @@ bool instance_read(struct instance *instance, const char *path);
 bool instance_is_ours(const struct instance *instance);
 /* Whether its QEMU still runs; false whenever that is not certain. */
 bool instance_qemu_alive(const struct instance *instance);
+/* The same of the ocivirt whose VM it is. */
+bool instance_supervisor_alive(const struct instance *instance);
 
 /*
  * What became of it since: the status as it is now. For pids that mean nothing here @locked says

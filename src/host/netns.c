@@ -24,15 +24,20 @@ static void explain(const char *path, int why, GError **error)
     }
 }
 
-bool netns_join(const char *path, GError **error)
+int netns_open_file(const char *path, GError **error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool joined = fd >= 0 && setns(fd, CLONE_NEWNET) == 0;
-    if (!joined) {
+    if (fd < 0) {
         explain(path, errno, error);
     }
-    if (fd >= 0) {
-        close(fd);
+    return fd;
+}
+
+bool netns_join(int fd, const char *path, GError **error)
+{
+    bool joined = setns(fd, CLONE_NEWNET) == 0;
+    if (!joined) {
+        explain(path, errno, error);
     }
     return joined;
 }

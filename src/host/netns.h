@@ -7,12 +7,17 @@
 #include <stdbool.h>
 
 /*
- * Moves the calling thread into the network namespace that the file @path stands for ("ip netns
- * add" makes such files; /proc/PID/ns/net is one). Threads and processes that it starts later are
- * in there as well, others are not: so before there are any. ERROR_UNAVAILABLE; ERROR_CONFIG when
- * @path is something else.
+ * The network namespace that the file @path stands for ("ip netns add" makes such files;
+ * /proc/PID/ns/net is one), as a descriptor: that is good for longer than the name. -1 and @error
+ * (ERROR_UNAVAILABLE).
  */
-bool netns_join(const char *path, GError **error);
+int netns_open_file(const char *path, GError **error);
+/*
+ * Moves the calling thread into it. Threads and processes that it starts later are in there as
+ * well, others are not: so before there are any. ERROR_UNAVAILABLE; ERROR_CONFIG when @path, of
+ * which @fd is, is something else.
+ */
+bool netns_join(int fd, const char *path, GError **error);
 
 /* The one that the calling thread is in, as a descriptor; -1 and @error. */
 int netns_open(GError **error);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The start of a qcow2 file, big-endian: QEMU's docs/interop/qcow2.txt. */
@@ -175,10 +176,26 @@ static bool keep(const struct vm_disk *disk, const struct image_stamp *now, GErr
     return ok && grow(disk, header.size, error);
 }
 
+/* Only where there is certainly nothing is a new one made: also a link to what cannot be reached
+ * now is something. */
+static bool look_for_overlay(const char *path, bool *there, GError **error)
+{
+    struct stat status;
+    *there = lstat(path, &status) == 0;
+    if (!*there && errno != ENOENT) {
+        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot look at the overlay %s", path);
+        return false;
+    }
+    return true;
+}
+
 bool overlay_prepare(const struct vm_disk *disk, GError **error)
 {
     struct image_stamp stamp;
-    bool there = g_file_test(disk->overlay, G_FILE_TEST_EXISTS);
+    bool there;
+    if (!look_for_overlay(disk->overlay, &there, error)) {
+        return false;
+    }
     bool ok = image_stamp_take(disk->image, disk->format, &stamp, error) &&
               (there ? keep(disk, &stamp, error) : create(disk, &stamp, error));
     image_stamp_clear(&stamp);

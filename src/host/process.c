@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 /* More than that is a dead disk. */
@@ -71,9 +71,18 @@ static pid_t parent_of(pid_t pid)
 
 int process_open_sibling(pid_t pid, GError **error)
 {
-    int fd = syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0) {
-        error_set_errno(error, ERROR_INTERNAL, errno, "cannot watch QEMU (pid %d)", pid);
+    int fd = pidfd_open(pid, 0);
+    /* Whom no signal reaches cannot be ended. */
+    if (fd < 0 || (pidfd_send_signal(fd, 0, NULL, 0) < 0 && errno != ESRCH)) {
+        bool is_refused = errno == ENOSYS || errno == EPERM;
+        error_set_errno(error, is_refused ? ERROR_UNAVAILABLE : ERROR_INTERNAL, errno,
+                        "cannot watch QEMU (pid %d)%s", pid,
+                        is_refused ? "; the container engine's seccomp profile must allow "
+                                     "pidfd_open and pidfd_send_signal"
+                                   : "");
+        if (fd >= 0) {
+            close(fd);
+        }
         return -1;
     }
     /* Looked at after the pidfd is there: the pid cannot have passed to another process since. */
@@ -87,7 +96,7 @@ int process_open_sibling(pid_t pid, GError **error)
 
 int process_reopen(pid_t pid, guint64 started)
 {
-    int fd = pid > 0 && started > 0 ? syscall(SYS_pidfd_open, pid, 0) : -1;
+    int fd = pid > 0 && started > 0 ? pidfd_open(pid, 0) : -1;
     if (fd >= 0 && process_start_time(pid) != started) {
         close(fd);
         fd = -1;
@@ -97,7 +106,7 @@ int process_reopen(pid_t pid, guint64 started)
 
 void process_signal(int pidfd, int signal)
 {
-    syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+    pidfd_send_signal(pidfd, signal, NULL, 0);
 }
 
 bool process_end(pid_t pid, guint64 started)

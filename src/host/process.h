@@ -15,8 +15,8 @@ guint64 process_start_time(pid_t pid);
 /* The processor time that all threads of @pid have had, in ns. False: there is no such process. */
 bool process_times(pid_t pid, guint64 *user, guint64 *system);
 
-/* A pidfd of @pid, which must be a child of our parent, the supervisor. -1 and @error: it is not.
- */
+/* A pidfd of @pid, which must be a child of our parent, the supervisor, and through which signals
+ * can be sent. -1 and @error: it is not, or they cannot (ERROR_UNAVAILABLE: a seccomp profile). */
 int process_open_sibling(pid_t pid, GError **error);
 /* The same of the process that started at @started. -1: it is gone. */
 int process_reopen(pid_t pid, guint64 started);

@@ -12,7 +12,10 @@
  * hundredth of that, but what is in it decides, and might have it take for ever.
  */
 #define INFO_CPU_SECONDS 30
+#define INFO_MS 60000 /* it can wait, too: for a FIFO, or a disk that does not answer */
 #define INFO_BYTES ((rlim_t)1 << 30)
+
+#define NO_LIMIT 0
 
 /* The signals that the supervisor forwards are blocked in the engine, and would be in qemu-img. */
 static void unblock_signals(gpointer data)
@@ -39,39 +42,107 @@ static void set_up_info(gpointer data)
     limit(RLIMIT_AS, INFO_BYTES);
 }
 
-/* Runs qemu-img and gives its standard output, if @output is wanted. */
-static bool run(const char *const *arguments, GSpawnChildSetupFunc set_up, enum error_code refusal,
-                char **output, GError **error)
+static gboolean on_limit(gpointer data)
 {
-    g_autoptr(GError) local = NULL;
-    g_autofree char *errors = NULL;
-    g_autoptr(GSubprocessLauncher) launcher =
-        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
-    g_subprocess_launcher_set_child_setup(launcher, set_up, NULL, NULL);
-    g_autoptr(GSubprocess) process = g_subprocess_launcher_spawnv(launcher, arguments, &local);
-    if (process == NULL) {
-        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
-                    "cannot run qemu-img: %s; install it (Debian: qemu-utils)", local->message);
-        return false;
+    g_cancellable_cancel(data);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_talked(GObject *process, GAsyncResult *result, gpointer data)
+{
+    (void)process;
+    *(GAsyncResult **)data = g_object_ref(result);
+}
+
+/* Until @process ends; at the limit that is G_IO_ERROR_CANCELLED. Watched from here, since qemu-img
+ * blocks SIGALRM. */
+static bool talk(GSubprocess *process, guint limit_ms, char **output, char **errors, GError **error)
+{
+    g_autoptr(GMainContext) context = g_main_context_new();
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GSource) timer = g_timeout_source_new(limit_ms);
+    g_autoptr(GAsyncResult) result = NULL;
+    if (limit_ms != NO_LIMIT) {
+        g_source_set_callback(timer, on_limit, cancellable, NULL);
+        g_source_attach(timer, context);
     }
-    if (!g_subprocess_communicate_utf8(process, NULL, NULL, output, &errors, &local)) {
-        g_set_error(error, ERROR_DOMAIN, ERROR_INTERNAL, "cannot talk to qemu-img: %s",
-                    local->message);
-        return false;
+    g_main_context_push_thread_default(context);
+    g_subprocess_communicate_utf8_async(process, NULL, cancellable, on_talked, &result);
+    while (result == NULL) {
+        g_main_context_iteration(context, TRUE);
     }
+    g_main_context_pop_thread_default(context);
+    g_source_destroy(timer);
+    return g_subprocess_communicate_utf8_finish(process, result, output, errors, error);
+}
+
+/* A limit is reached; the image is the last of @arguments. */
+static bool refuse_slow(const char *const *arguments, enum error_code refusal, GError **error)
+{
+    const char *path = arguments[g_strv_length((char **)arguments) - 1];
+    g_set_error(error, ERROR_DOMAIN, refusal,
+                "qemu-img took too long to look at %s and was ended; it may be made to take for "
+                "ever, or name a file that does not answer: see what is in it (head -c 1024), and "
+                "whether the disk that it is on answers",
+                path);
+    return false;
+}
+
+/* What it has said, or died of. */
+static bool explain(GSubprocess *process, char *errors, enum error_code refusal, GError **error)
+{
     if (g_subprocess_get_if_signaled(process)) {
         g_set_error(error, ERROR_DOMAIN, refusal, "qemu-img died of signal %d (%s)",
                     g_subprocess_get_term_sig(process),
                     g_strsignal(g_subprocess_get_term_sig(process)));
         return false;
     }
-    if (!g_subprocess_get_successful(process)) {
-        const char *message = g_strstrip(errors);
-        message = g_str_has_prefix(message, "qemu-img: ") ? message + 10 : message;
-        g_set_error(error, ERROR_DOMAIN, refusal, "%s", message);
+    const char *message = g_strstrip(errors);
+    message = g_str_has_prefix(message, "qemu-img: ") ? message + 10 : message;
+    g_set_error(error, ERROR_DOMAIN, refusal, "%s", message);
+    return false;
+}
+
+static bool ran_out_of_cpu(GSubprocess *process)
+{
+    return g_subprocess_get_if_signaled(process) && g_subprocess_get_term_sig(process) == SIGXCPU;
+}
+
+static GSubprocess *spawn(const char *const *arguments, GSpawnChildSetupFunc set_up, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GSubprocessLauncher) launcher =
+        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+    g_subprocess_launcher_set_child_setup(launcher, set_up, NULL, NULL);
+    GSubprocess *process = g_subprocess_launcher_spawnv(launcher, arguments, &local);
+    if (process == NULL) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "cannot run qemu-img: %s; install it (Debian: qemu-utils)", local->message);
+    }
+    return process;
+}
+
+/* Runs qemu-img and gives its standard output, if @output is wanted. */
+static bool run(const char *const *arguments, GSpawnChildSetupFunc set_up, guint limit_ms,
+                enum error_code refusal, char **output, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *errors = NULL;
+    g_autoptr(GSubprocess) process = spawn(arguments, set_up, error);
+    if (process == NULL) {
         return false;
     }
-    return true;
+    if (talk(process, limit_ms, output, &errors, &local)) {
+        return g_subprocess_get_successful(process) ||
+               (ran_out_of_cpu(process) ? refuse_slow(arguments, refusal, error)
+                                        : explain(process, errors, refusal, error));
+    }
+    g_subprocess_force_exit(process);
+    if (g_error_matches(local, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        return refuse_slow(arguments, refusal, error);
+    }
+    g_set_error(error, ERROR_DOMAIN, ERROR_INTERNAL, "cannot talk to qemu-img: %s", local->message);
+    return false;
 }
 
 static const char *get_word(const json_t *object, const char *key)
@@ -98,14 +169,14 @@ static const char *find_other(const json_t *info, const char *path)
     return other;
 }
 
-bool qemu_img_info(const char *path, const char *format, enum error_code refusal,
-                   struct qemu_img_info *info, GError **error)
+bool qemu_img_info_within(guint limit_ms, const char *path, const char *format,
+                          enum error_code refusal, struct qemu_img_info *info, GError **error)
 {
     g_autofree char *output = NULL;
     const char *const named[] = {"qemu-img", "info", "--output=json", "-f", format, path, NULL};
     const char *const found[] = {"qemu-img", "info", "--output=json", path, NULL};
     *info = (struct qemu_img_info){NULL};
-    if (!run(format != NULL ? named : found, set_up_info, refusal, &output, error)) {
+    if (!run(format != NULL ? named : found, set_up_info, limit_ms, refusal, &output, error)) {
         return false;
     }
     json_t *answer = json_loads(output, 0, NULL);
@@ -118,6 +189,12 @@ bool qemu_img_info(const char *path, const char *format, enum error_code refusal
         return false;
     }
     return true;
+}
+
+bool qemu_img_info(const char *path, const char *format, enum error_code refusal,
+                   struct qemu_img_info *info, GError **error)
+{
+    return qemu_img_info_within(INFO_MS, path, format, refusal, info, error);
 }
 
 void qemu_img_info_clear(struct qemu_img_info *info)
@@ -137,12 +214,12 @@ bool qemu_img_create(const char *path, const char *image, const char *format, gu
     g_autofree char *bytes = number(size);
     const char *const arguments[] = {"qemu-img", "create", "-q",  "-f", "qcow2", "-F",
                                      format,     "-b",     image, path, bytes,   NULL};
-    return run(arguments, unblock_signals, ERROR_UNAVAILABLE, NULL, error);
+    return run(arguments, unblock_signals, NO_LIMIT, ERROR_UNAVAILABLE, NULL, error);
 }
 
 bool qemu_img_grow(const char *path, const char *format, guint64 size, GError **error)
 {
     g_autofree char *bytes = number(size);
     const char *const arguments[] = {"qemu-img", "resize", "-q", "-f", format, path, bytes, NULL};
-    return run(arguments, unblock_signals, ERROR_UNAVAILABLE, NULL, error);
+    return run(arguments, unblock_signals, NO_LIMIT, ERROR_UNAVAILABLE, NULL, error);
 }

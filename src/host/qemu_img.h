@@ -18,6 +18,9 @@ struct qemu_img_info {
  * that qemu-img runs and fails; ERROR_UNAVAILABLE: it cannot be run. */
 bool qemu_img_info(const char *path, const char *format, enum error_code refusal,
                    struct qemu_img_info *info, GError **error);
+/* The same, with a limit of our own for how long that takes; there is always one. */
+bool qemu_img_info_within(guint limit_ms, const char *path, const char *format,
+                          enum error_code refusal, struct qemu_img_info *info, GError **error);
 void qemu_img_info_clear(struct qemu_img_info *info);
 
 /* A new qcow2 file @path on top of @image. @size: bytes; 0: as @image has. ERROR_UNAVAILABLE. */

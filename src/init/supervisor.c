@@ -62,6 +62,7 @@ struct supervisor {
     int signals;
     bool engine_gone;
     int engine_status; /* as of waitpid(2) */
+    bool begins_anew;  /* what a start has left is being ended, for another one */
     bool hung;
     bool pinged; /* and not answered yet */
     int missed;
@@ -151,9 +152,13 @@ static bool tell_engine(struct supervisor *s, struct link_message message)
            send(s->link, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* What has ended must not be lost, or nobody would know QEMU's status. */
+/* What has ended must not be lost, or nobody would know QEMU's status. But of a start that is given
+ * up the next engine is not to know: it would take the end for one of its own QEMU's. */
 static void tell_exit(struct supervisor *s, pid_t pid, int status)
 {
+    if (s->begins_anew) {
+        return;
+    }
     struct link_message message = {LINK_EXITED, pid, status};
     if ((s->untold_count > 0 || !tell_engine(s, message)) && s->untold_count < UNTOLD_MOST) {
         s->untold[s->untold_count++] = message;
@@ -181,7 +186,8 @@ static int received_descriptor(struct msghdr *header)
     return fd;
 }
 
-static void hear_engine(struct supervisor *s)
+/* False: it has said nothing more. */
+static bool hear_engine(struct supervisor *s)
 {
     struct link_message message;
     struct iovec bytes = {&message, sizeof(message)};
@@ -194,7 +200,7 @@ static void hear_engine(struct supervisor *s)
                             .msg_control = &control,
                             .msg_controllen = sizeof(control)};
     if (recvmsg(s->link, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(message)) {
-        return;
+        return false;
     }
     int fd = received_descriptor(&header);
     if (message.kind == LINK_PONG) {
@@ -209,6 +215,7 @@ static void hear_engine(struct supervisor *s)
     } else if (fd >= 0) {
         close(fd);
     }
+    return true;
 }
 
 static void look_after_engine(struct supervisor *s)
@@ -229,7 +236,7 @@ static void look_after_engine(struct supervisor *s)
 static bool reap(struct supervisor *s)
 {
     for (;;) {
-        int status;
+        int status = 0;
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid == 0) {
             return true;
@@ -350,11 +357,16 @@ static bool replace_engine(struct supervisor *s)
 {
     s->engine_gone = false;
     s->report->engine_signal = WTERMSIG(s->engine_status);
+    while (hear_engine(s)) {
+        /* What it gave us to keep is the next one's. */
+    }
     if (s->config->can_take_over == NULL || !may_start_again(s)) {
         return false;
     }
     if (!s->config->can_take_over(s->config->data)) {
+        s->begins_anew = true;
         end_leftovers(s);
+        s->begins_anew = false;
     }
     return true;
 }

@@ -154,7 +154,7 @@ stdio_handler = "file"
         # connect, no byte is lost.
         ours = f'<source mode="connect" path="{work}/console.sock"/>'
         xml = re.sub(r'<source mode="bind" path="[^"]*"/>', ours, xml)
-        xml = re.sub(r'<source path="[^"]*/run/exit"/>', f'<source path="{self.fifos()}"/>', xml)
+        xml = re.sub(r'<source path="[^"]*/exit"/>', f'<source path="{self.fifos()}"/>', xml)
         # ocivirt's launcher is there for ocivirt alone.
         self.domain.write_text(re.sub(r"<emulator>[^<]*", f"<emulator>{emulator}", xml))
 

@@ -14,8 +14,12 @@ import selectors
 import signal
 import socket
 import struct
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from processes import children, name_of
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -30,23 +34,8 @@ def adopt_orphans():
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def children(pid):
-    try:
-        lists = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
-        return [int(child) for child in " ".join(lists).split()]
-    except OSError:
-        return []
-
-
 def descendants(pid):
     return [d for child in children(pid) for d in [child, *descendants(child)]]
-
-
-def name_of(pid):
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
 
 
 def is_qemu(pid):

@@ -134,6 +134,14 @@ teardown() { common_teardown; }
 	has 'mount a tmpfs' "$err"
 }
 
+@test "a seccomp profile of the engine under which nobody could end QEMU: status 69, at the start" {
+	config "$(order wait)"
+	jq '.syscalls[].names -= ["pidfd_send_signal"]' /usr/share/containers/seccomp.json >"$bundle/seccomp.json"
+	run_vm --rm --security-opt "seccomp=$bundle/seccomp.json"
+	expect_status 69
+	has 'cannot watch QEMU.*seccomp profile must allow pidfd_open and pidfd_send_signal' "$err"
+}
+
 @test "under another init" {
 	config "$(order poweroff)"
 	run_vm --rm --init

@@ -46,6 +46,7 @@ teardown() { common_teardown; }
 	wait_for '^guest: ready'
 	podman kill --signal TERM "$name" >/dev/null
 	wait_for '^guest: power button'
+	sleep 0.2 # two that come together are one
 	local asked
 	asked=$(now_ms)
 	podman kill --signal TERM "$name" >/dev/null

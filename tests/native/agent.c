@@ -64,7 +64,7 @@ static void describe_vm(void)
     spec->cmdline = g_strdup_printf("console=%s guest.order=wait", vm_arch_console(spec->arch));
     spec->console_socket = root_file(&root, "run/console.sock");
     spec->agent_socket = root_file(&root, "run/agent.sock");
-    spec->exit_pipe = root_file(&root, "run/exit");
+    spec->exit_pipe = root_file(&root, "exit");
     vm_spec_add_disk(spec, arguments[4], "raw");
 }
 

@@ -176,7 +176,7 @@ described() {
 	config "$(order flood)" "$(annotate console off)"
 	# A sanitizer keeps what was freed, up to so much, and the thread sanitizer a history of each thread.
 	local mib=16
-	[[ ! ${SANITIZE-} ]] || mib=128
+	[[ ! ${SANITIZE-}${VALGRIND-} ]] || mib=128
 	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1 start
 	wait_for 'guest running' "$err"
 	run "$BATS_TEST_DIRNAME/crowd.py" "$root/control.sock" "$(engine_pid)" $mib
@@ -186,6 +186,29 @@ described() {
 	kill -QUIT "$pid"
 	finish
 	expect_status 137
+}
+
+@test "who waits for ever keeps nobody from asking, nor from stopping the VM" {
+	config "$(order wait)"
+	start
+	wait_for 'guest running' "$err"
+	local waiting=
+	for _ in {1..40}; do
+		curl -s --unix-socket "$root/control.sock" http://localhost/v1/wait >>"$BATS_TEST_TMPDIR/waited" 3>&- &
+		waiting+=" $!"
+		curl -s --unix-socket "$root/control.sock" http://localhost/v1/events >>"$BATS_TEST_TMPDIR/events" 3>&- &
+		waiting+=" $!"
+	done
+	wait_for 'requests that may take long' "$BATS_TEST_TMPDIR/waited"
+	wait_for 'requests that may take long' "$BATS_TEST_TMPDIR/events"
+	answers 503 /v1/events
+	answers 200 /v1/state
+	run -0 "$ocivirt" kill --root "$root"
+	finish
+	expect_status 137
+	# shellcheck disable=SC2086 # a list
+	wait $waiting || true
+	[[ $(grep -c '"exit-status": *137' "$BATS_TEST_TMPDIR/waited") -ge 1 ]]
 }
 
 @test "while QEMU hangs, state and kill work as ever" {

@@ -93,7 +93,11 @@ lifecycle() {
 	local waiting=$! engine qemu
 	engine=$(engine_pid)
 	qemu=$(qemu_pid)
-	sleep 0.3
+	local deadline=$((SECONDS + PATIENCE))
+	until ss -xH | grep -qF "$root/control.sock"; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
 	kill -KILL "$pid" "$engine" "$qemu"
 	wait "$pid" || true
 	pid=
@@ -102,6 +106,34 @@ lifecycle() {
 	[[ $result -eq 69 ]]
 	has 'nobody has told its exit status' "$BATS_TEST_TMPDIR/wait"
 	while kill -0 "$qemu" 2>/dev/null; do sleep 0.05; done
+}
+
+# serve_refusals [STATUS]: somebody is there who does not do what he is asked for, with the pid $server.
+serve_refusals() {
+	rm -f "$root/control.sock"
+	python3 "$BATS_TEST_DIRNAME/refuse.py" "$root/control.sock" "$@" >"$BATS_TEST_TMPDIR/asked" 3>&- &
+	server=$!
+	until [[ -S $root/control.sock ]]; do sleep 0.05; done
+}
+
+@test "wait and stop fail with a server that refuses, and are patient with one that is lost" {
+	local server command status
+	echo '{}' >"$root/instance.json"
+	for status in 403 404 503; do
+		serve_refusals "$status"
+		for command in wait stop; do
+			run -69 timeout 20 "$ocivirt" "$command" --root "$root"
+			[[ $output == 'ocivirt: error: not for you' ]]
+		done
+		kill "$server"
+	done
+	serve_refusals
+	run -124 timeout 2 "$ocivirt" wait --root "$root"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/asked") -le 25 ]]
+	kill "$server"
+	# Where nobody serves any more, the VM has ended.
+	rm "$root/instance.json" "$root/control.sock"
+	run -69 timeout 20 "$ocivirt" wait --root "$root"
 }
 
 @test "console: both ways, from the first byte, for more than one" {
@@ -142,12 +174,69 @@ lifecycle() {
 	[[ ! -s $out ]]
 }
 
+# ends_soon PID: of SIGTERM.
+ends_soon() {
+	local result=0 state
+	kill -TERM "$1"
+	for _ in {1..50}; do
+		state=$(ps -o stat= -p "$1" || true)
+		[[ $state && $state != Z* ]] || break
+		sleep 0.1
+	done
+	kill -KILL "$1" 2>/dev/null || true
+	wait "$1" || result=$?
+	echo "its status is $result"
+	[[ $result -eq 143 ]]
+}
+
+@test "console: a guest, or a reader, that takes nothing does not keep it from its end, nor its place from others" {
+	config "$(order wait)"
+	type_to_guest
+	start
+	wait_for '^guest: ready'
+	mkfifo "$BATS_TEST_TMPDIR/unread"
+	exec 6<>"$BATS_TEST_TMPDIR/unread"
+	"$ocivirt" console --root "$root" </dev/null >&6 3>&- &
+	local reader=$! typist i attached=()
+	echo 'order flood' >&9
+	sleep 2
+	ends_soon "$reader"
+	run -69 full timeout 20 "$ocivirt" console --root "$root"
+	[[ $output == 'ocivirt: error: cannot write to standard output: No space left on device' ]]
+	client pause
+	# Newlines, since at each the guest's terminal can forget what was before.
+	tr '\0' '\n' </dev/zero | head -c 4M >"$BATS_TEST_TMPDIR/keys"
+	"$ocivirt" console --root "$root" <"$BATS_TEST_TMPDIR/keys" >/dev/null 3>&- &
+	typist=$!
+	sleep 2
+	ends_soon "$typist"
+	for i in {1..16}; do
+		"$ocivirt" console --root "$root" </dev/null >"$BATS_TEST_TMPDIR/seen.$i" 3>&- &
+		attached+=($!)
+	done
+	# Until all of them are; whoever asked before would take a place.
+	local deadline=$((SECONDS + PATIENCE))
+	until (($(ss -xHp state established | grep -c "$root/control.sock") >= 16)); do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	run -69 "$ocivirt" console --root "$root"
+	[[ $output == *'16 clients are attached'* ]]
+	client resume
+	for i in {1..16}; do
+		wait_for 'quick brown fox' "$BATS_TEST_TMPDIR/seen.$i"
+	done
+	client kill
+	finish
+	wait "${attached[@]}"
+}
+
 @test "console at a terminal: however it is left, the terminal is as it was" {
 	config
 	start
 	wait_for 'vm:[^ ]*# '
 	local case
-	for case in escape TERM INT HUP QUIT end; do
+	for case in escape halted TERM INT HUP QUIT end; do
 		expect "$BATS_TEST_DIRNAME/attach.exp" "$case" "$ocivirt" console --root "$root"
 	done
 	finish

@@ -140,6 +140,11 @@ wrong() {
 	config
 	run -0 --separate-stderr "$ocivirt" validate --bundle "$bundle" --format json
 	jq -e '.valid and .problems == [] and .warnings == []' <<<"$output"
+	# A file's name can be any bytes; JSON cannot.
+	cp "$bundle/config.json" "$bundle/"$'\xff.json'
+	run -0 --separate-stderr env $'OCIVIRT_\xff=1' "$ocivirt" validate --config "$bundle/"$'\xff.json' --format json
+	[[ $(jq '.valid and (.file | endswith("/\ufffd.json"))' <<<"$output") == true ]]
+	[[ $(jq -r '.warnings[]' <<<"$output") == "environment OCIVIRT_"*" is no setting and is ignored" ]]
 	run -64 "$ocivirt" validate --bundle "$bundle" --format yaml
 	echo '{' >"$bundle/config.json"
 	run -78 --separate-stderr "$ocivirt" validate --bundle "$bundle" --format json
@@ -153,4 +158,21 @@ wrong() {
 	run -0 "$ocivirt" validate --bundle "$bundle"
 	run -78 --separate-stderr "$ocivirt" validate --bundle "$bundle" --strict
 	[[ $stderr == *'mounts[0]: ignored, because the guest mounts its own tmpfs on /data'*'linux.foo: ignored, because it is not in'* ]]
+}
+
+@test "links do not lead around what a guest must not write to" {
+	local shared=$BATS_TEST_TMPDIR/shared hook=$BATS_TEST_TMPDIR/hook
+	mkdir -p "$shared/sub"
+	install -m 755 /bin/true "$hook"
+	config ".mounts = [{destination: \"/srv\", type: \"bind\", source: \"$shared\"}]"
+	run -0 "$ocivirt" validate --bundle "$bundle"
+	mv "$bundle/config.json" "$shared/"
+	ln -s "$shared/config.json" "$bundle/"
+	run -78 "$ocivirt" validate --bundle "$bundle"
+	[[ $output == *"could write to all of $shared, and this configuration, $bundle/config.json (at $shared/config.json), is in there"* ]]
+	rm "$bundle/config.json"
+	config ".mounts = [{destination: \"/srv\", type: \"bind\", source: \"$shared\"}]" \
+		".hooks.poststop = [{path: \"$shared/sub/../../hook\"}]"
+	run -78 "$ocivirt" validate --bundle "$bundle"
+	[[ $output == *"and a hook, $shared/sub/../../hook (at $shared/sub), is in there"* ]]
 }

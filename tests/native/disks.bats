@@ -269,6 +269,14 @@ sum_of_fill() {
 	qemu-img create -q -f raw "$own" 16M
 	mount -t tmpfs -o size=6m none "$root"
 	config "$(disk /dev/vdb "$own")" "$(order wait)"
+	# To be paused while it is made, which it cannot be, is no wish for later.
+	(
+		until [[ -e $root/instance.json ]]; do sleep 0.01; done
+		pkill -TSTP -o -f -- "--root $root"
+		sleep 2
+		# Unless that came too late, for a machine that is slow.
+		[[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) != paused ]] || pkill -CONT -o -f -- "--root $root"
+	) >/dev/null 2>&1 3>&- &
 	start_listening
 	echo 'order disk-fill 12' >&4
 	wait_for "the guest is paused: there is no room for what it writes to disk vda, $root/disks/vda.qcow2: of 6 MiB, the file system at $root has .* free" "$err"
@@ -284,6 +292,62 @@ sum_of_fill() {
 	has_not 'disk not filled'
 	qemu-img convert -f qcow2 -O raw "$root/disks/vda.qcow2" "$volume/copy"
 	[[ $(head -c 12582912 "$volume/copy" | sha256sum | cut -d ' ' -f 1) == "$(sum_of_fill 12)" ]]
+}
+
+@test "no room for a takeover: the VM goes on, and is taken over when there is" {
+	mount -t tmpfs -o size=8m none "$root"
+	config "$(order count)"
+	start
+	wait_for '^guest: count 3'
+	dd if=/dev/zero of="$root/fill" bs=4k 2>"$BATS_TEST_TMPDIR/dd" || true
+	grep -q 'No space left' "$BATS_TEST_TMPDIR/dd"
+	kill -KILL "$(engine_pid)"
+	wait_for 'the VM goes on, and is taken over once there is; make room there' "$err"
+	sleep 2
+	has_not 'the VM is taken over after' "$err"
+	rm "$root/fill"
+	wait_for 'the VM is taken over after' "$err"
+	local before
+	before=$(grep -ac '^guest: count' "$out")
+	wait_for "^guest: count $((before + 5))"
+	has_not '^guest: boot 2'
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "a file system that does not say how much is free keeps no VM from its next engine" {
+	mount -t tmpfs -o size=0 none "$root"
+	[[ $(stat -f -c %a "$root") == 0 ]]
+	config "$(order count)"
+	start
+	wait_for '^guest: count 3'
+	kill -KILL "$(engine_pid)"
+	wait_for 'the VM is taken over after' "$err"
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "a VM that could not be noted as running, for want of room, is noted when there is" {
+	mount -t tmpfs -o size=8m none "$root"
+	local hook=$BATS_TEST_TMPDIR/hook
+	printf '#!/bin/sh\ndd if=/dev/zero of="%s/fill" bs=4k 2>&1\nexit 0\n' "$root" >"$hook"
+	chmod 755 "$hook"
+	config "$(order wait)" ".hooks.createRuntime = [{path: \"$hook\"}]"
+	start
+	wait_for '^guest: ready'
+	has 'warning: .*instance.json.*No space left' "$err"
+	[[ $(jq -r .status "$root/instance.json") != running ]]
+	rm "$root/fill"
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ $(jq -r .status "$root/instance.json") == running ]]; do
+		((SECONDS < deadline))
+		sleep 0.2
+	done
+	kill -TERM "$pid"
+	finish
+	expect_status 0
 }
 
 @test "no room on a volume: the guest is paused, and resumed with CONT; stopped it ends in order" {

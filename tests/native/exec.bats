@@ -20,12 +20,33 @@ agent_config() {
 	config ".vm.kernel.initrd = \"$BATS_TEST_TMPDIR/initrd.img\"" "$(annotate memory 192M)" "$(annotate ready agent)" "$@"
 }
 
+no_room='ocivirt: error: cannot write to standard output: No space left on device'
+
 agent_appears() {
 	local deadline=$((SECONDS + PATIENCE))
 	until client health >/dev/null; do
 		((SECONDS < deadline))
 		sleep 0.2
 	done
+}
+
+# A command that takes its time, until the agent is asked for it twice a second only, and in between can be halted.
+begin_slow_command() {
+	guest_exec -- sh -c 'touch /slow; sleep 4; rm /slow; echo done; exit 5' >"$BATS_TEST_TMPDIR/slow" 2>&1 3>&- &
+	slow=$!
+	local deadline=$((SECONDS + PATIENCE))
+	until guest_exec -- busybox test -e /slow; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	sleep 1.5
+}
+
+expect_slow_command() {
+	local result=0
+	wait "$slow" || result=$?
+	echo "$result: $(<"$BATS_TEST_TMPDIR/slow")"
+	[[ $result -eq 5 && $(<"$BATS_TEST_TMPDIR/slow") == 'done' ]]
 }
 
 @test "exec: status, output, input, environment, time, and what cannot be run" {
@@ -53,6 +74,12 @@ agent_appears() {
 	run -143 guest_exec -- sh -c 'kill -TERM $$'
 	run -0 guest_exec -e A=1 --env 'B=2 3' -- sh -c 'echo "$A$B"'
 	[[ $output == '12 3' ]]
+	# Words are bytes, whatever locale we are in.
+	local locale
+	for locale in C C.UTF-8; do
+		LC_ALL=$locale run -0 guest_exec -e 'A=ä' -- sh -c 'echo "$A$0"' '→'
+		[[ $output == 'ä→' ]]
+	done
 	run -124 guest_exec --timeout 300ms -- busybox sleep 100
 	[[ $output == *'has not ended within 300ms; it runs on, as pid '* ]]
 	run -127 guest_exec -- /no/such/command
@@ -74,6 +101,15 @@ agent_appears() {
 	[[ $output == *'can have 163840 bytes'* ]]
 	# What the guest has to tell is much.
 	guest_exec -- busybox head -c 1000000 /dev/zero | cmp - <(head -c 1000000 /dev/zero)
+	# Who takes it does so when it likes, or not at all.
+	python3 "$BATS_TEST_DIRNAME/nonblocking.py" "$ocivirt" exec --root "$root" -- busybox head -c 1000000 /dev/zero |
+		cmp - <(head -c 1000000 /dev/zero)
+	run -125 full guest_exec -- busybox echo lost
+	[[ $output == "ocivirt: error: the command has ended, and its stdout cannot be written: No space left on device" ]]
+	run -69 full client addresses
+	[[ $output == "$no_room" ]]
+	run -69 full client events
+	[[ $output == "$no_room" ]]
 
 	# Who hangs up is forgotten: more of them than can wait do not keep others waiting.
 	local i asked=
@@ -86,10 +122,16 @@ agent_appears() {
 	run -0 guest_exec -- busybox echo fine
 	[[ $output == fine ]]
 
+	# Halted, the guest starts no command; one that it has begun goes on afterwards.
 	client pause
 	run -125 guest_exec -- busybox true
 	client resume
 	guest_exec -- busybox true
+	begin_slow_command
+	client pause
+	sleep 2
+	client resume
+	expect_slow_command
 	# Another engine asks the same agent.
 	kill -KILL "$(engine_pid)"
 	wait_for 'the VM is taken over' "$err"
@@ -115,14 +157,17 @@ agent_appears() {
 	guest_exec -- sh -c 'ip link set lo up; mkdir /mnt; mount -t ext4 /dev/vda /mnt'
 	client addresses | jq -e '.interfaces[] | select(.name == "lo").addresses[0] == {address: "127.0.0.1", prefix: 8}'
 	client addresses --format text | grep -qE '^lo +127\.0\.0\.1/8$'
+	begin_slow_command
 	run -0 client freeze
 	[[ $output == 1 ]]
 	# Frozen it does nothing else.
 	run -125 guest_exec -- busybox true
 	run -69 client freeze
+	sleep 2
 	run -0 client thaw
 	[[ $output == 1 ]]
 	guest_exec -- busybox true
+	expect_slow_command
 	client kill
 	finish
 }
@@ -138,6 +183,13 @@ agent_appears() {
 	run -125 guest_exec --timeout 0 -- true
 	run -125 guest_exec --env NAME -- true
 	[[ $output == *'NAME=VALUE'* ]]
+	local locale
+	for locale in C C.UTF-8; do
+		LC_ALL=$locale run -125 guest_exec -e 'A=ä' -- busybox echo '→'
+		[[ $output == "ocivirt: error: there is no VM in the root directory $root" ]]
+		LC_ALL=$locale run -125 guest_exec -- busybox echo $'\xff'
+		[[ $output == *UTF-8* ]]
+	done
 	run -0 "$ocivirt" exec --help
 	[[ $output == *'COMMAND [ARGUMENT…]'*--env* ]]
 	local command

@@ -131,6 +131,8 @@ teardown() { common_teardown; }
 	start
 	wait_for '^guest: ready'
 	kill -KILL "$pid"
+	wait "$pid" || true
+	pid= # the engine has more to say
 	wait_for '^guest: power button'
 	for _ in {1..100}; do
 		pgrep -f -- "$root" >/dev/null || break

@@ -29,13 +29,19 @@ common_setup() {
 # What sanitizers have to say goes to files, since the engine that they speak of may be followed by
 # another one, as if nothing had been.
 watch_checkers() {
-	reports=$BATS_TEST_TMPDIR/report
+	mkdir -m 1777 "$BATS_TEST_TMPDIR/reports"
+	chmod 711 "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" # for plain users
+	reports=$BATS_TEST_TMPDIR/reports/report
 	# A SIGSEGV from a test is to end the engine as any other signal does.
 	local options="log_path=$reports:handle_segv=0"
 	export G_SLICE=always-malloc
 	export ASAN_OPTIONS=$options UBSAN_OPTIONS=$options:print_stacktrace=1
 	export TSAN_OPTIONS=$options:report_thread_leaks=0:atexit_sleep_ms=0:suppressions=$BATS_TEST_DIRNAME/tsan.supp
 	export LSAN_OPTIONS=suppressions=$BATS_TEST_DIRNAME/lsan.supp:print_suppressions=0
+	[[ ${VALGRIND-} ]] || return 0
+	export LD_PRELOAD=$project/$BUILD/tests/native/valgrind.so
+	export VALGRIND_OPTS="--quiet --leak-check=no --show-leak-kinds=definite --num-callers=30 --vex-iropt-level=1 --fair-sched=yes
+		--suppressions=$BATS_TEST_DIRNAME/valgrind.supp --log-file=$reports.%p"
 }
 
 # Whether none of them has said anything; else what.
@@ -79,27 +85,46 @@ common_teardown() {
 	checkers_are_content
 }
 
+# What is known of QEMU, for a root directory that is made here: libvirt keeps it by QEMU's path, which is below the root
+# directory. Tests of that set $cold.
+prime_root() {
+	local file=$BATS_TEST_TMPDIR/capabilities folder=$root/cache/qemu/capabilities name
+	[[ -z ${cold-} && ! -e $root/cache ]] || return 0
+	mkdir -p "$folder"
+	for name in "$PRIMED"/cache/qemu/capabilities/*.xml; do
+		sed "s|<emulator>$PRIMED/|<emulator>$root/|" "$name" >"$file"
+		name=$(sed -n 's|.*<emulator>\(.*\)</emulator>.*|\1|p' "$file" | tr -d '\n' | sha256sum)
+		mv "$file" "$folder/${name%% *}.xml"
+	done
+}
+
 # config FILTER...: writes the bundle's config.json: a small guest with a kernel and no network, changed by jq filters.
 config() {
 	local filter=.
 	for part; do
 		filter+=" | $part"
 	done
-	jq -n --arg guest "$guest" '{
+	jq -n --arg guest "$guest" --argjson fast "$(fast_parameters)" '{
 		ociVersion: "1.3.0",
 		annotations: {"org.ocivirt.accel": "tcg", "org.ocivirt.memory": "128M", "org.ocivirt.cpus": "1",
 			"org.ocivirt.network": "none"},
-		vm: {kernel: {path: "\($guest)/vmlinuz", initrd: "\($guest)/initrd.img", parameters: []}}
+		vm: {kernel: {path: "\($guest)/vmlinuz", initrd: "\($guest)/initrd.img", parameters: $fast}}
 	}' | jq "$filter" >"$bundle/config.json"
 }
 
 # start [OPTION...]: ocivirt in the background.
 start() {
+	prime_root
 	# Here, and not by the redirections, which come a moment later: nobody may find an earlier run's words.
 	: >"$out"
 	: >"$err"
 	"${within[@]}" "$ocivirt" run --bundle "$bundle" --root "$root" "$@" >"$out" 2>"$err" <"${typed:-/dev/null}" 3>&- &
 	pid=$!
+}
+
+# full COMMAND...: whatever it prints finds no room.
+full() {
+	"$@" >/dev/full
 }
 
 # Before start: the guest's console gets what is written to descriptor 9.
@@ -133,7 +158,7 @@ in_guest() {
 finish() {
 	local deadline=$((SECONDS + PATIENCE))
 	while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do
-		sleep 0.02
+		sleep 0.05
 	done
 	if kill -0 "$pid" 2>/dev/null; then
 		echo "ocivirt does not end"
@@ -144,16 +169,19 @@ finish() {
 	pid=
 }
 
-# wait_for PATTERN [FILE]: until the extended regular expression stands in the file.
+# wait_for PATTERN [FILE]: until the extended regular expression stands in the file. Who looked more often would take the
+# guests' processor time.
 wait_for() {
-	local file=${2:-$out} deadline=$((SECONDS + PATIENCE))
+	local file=${2:-$out} deadline=$((SECONDS + PATIENCE)) over=
 	until grep -qaE -- "$1" "$file" 2>/dev/null; do
-		if ((SECONDS >= deadline)); then
+		# What ocivirt has not said when it ends it will not say.
+		if [[ -n $over ]] || ((SECONDS >= deadline)); then
 			echo "no \"$1\" in $file:"
 			tail -n 20 "$file"
 			return 1
 		fi
-		sleep 0.02
+		[[ -z ${pid-} ]] || kill -0 "$pid" 2>/dev/null || over=1
+		sleep 0.1
 	done
 }
 

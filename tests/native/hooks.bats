@@ -139,6 +139,8 @@ told() {
 	finish
 	expect_status 69
 	has 'hook createRuntime\[0\] .* died of signal 11' "$err"
+	# valgrind itself gives up when an interpreter is missing.
+	[[ -z ${VALGRIND-} ]] || return 0
 	printf '#!/nonexistent\n' >"$BATS_TEST_TMPDIR/crash"
 	start
 	finish

@@ -3,9 +3,13 @@
 # What becomes of QEMU's process before it is QEMU, and what libvirt remembers of which QEMU.
 
 load helpers
-setup() { common_setup; }
+setup() {
+	common_setup
+	cold=1
+}
 teardown() {
 	[[ -z ${namespace-} ]] || ip netns delete "$namespace"
+	[[ -z ${holder-} ]] || kill "$holder"
 	common_teardown
 }
 
@@ -224,6 +228,20 @@ copy_ocivirt() {
 	config ".linux.namespaces = [{type: \"network\", path: \"/run/netns/$namespace\"}]"
 	start_guest
 	[[ $(stat -L -c %i "/proc/$qemu/ns/net") == "$(stat -L -c %i "/run/netns/$namespace")" ]]
+	[[ $(readlink "/proc/$pid/ns/net") == "$(readlink /proc/self/ns/net)" ]]
+	stop_guest
+}
+
+@test "QEMU in another network namespace, in a user namespace that the present one is not of: nobody could come back" {
+	unshare --user --net sleep 600 3>&- &
+	holder=$!
+	until [[ $(readlink "/proc/$holder/ns/net") != "$(readlink /proc/self/ns/net)" ]]; do sleep 0.02; done
+	# All as they are: libvirt sets groups.
+	tee "/proc/$holder/"{u,g}id_map <<<"0 0 65536"
+	within=(nsenter --target "$holder" --user)
+	config ".linux.namespaces = [{type: \"network\", path: \"/proc/$holder/ns/net\"}]"
+	start_guest
+	[[ $(readlink "/proc/$qemu/ns/net") == "$(readlink "/proc/$holder/ns/net")" ]]
 	[[ $(readlink "/proc/$pid/ns/net") == "$(readlink /proc/self/ns/net)" ]]
 	stop_guest
 }

@@ -3,7 +3,10 @@
 # The root directory: private, swept of another life, kept where it should be, and replaced where it cannot be.
 
 load helpers
-setup() { common_setup; }
+setup() {
+	common_setup
+	cold=1
+}
 teardown() { common_teardown; }
 
 @test "it is made, private, and libvirt writes nowhere else" {

@@ -50,7 +50,7 @@ memory() {
 	done
 	echo "# anonymous memory: $before KiB before, $(memory) KiB after" >&3
 	# A sanitizer keeps what was freed.
-	[[ ${SANITIZE-} ]] || (($(memory) - before < 8192))
+	[[ ${SANITIZE-}${VALGRIND-} ]] || (($(memory) - before < 8192))
 	[[ $(grep -c 'engine process' "$err") -eq 0 ]]
 	PATIENCE=150
 	kill -TERM "$pid"

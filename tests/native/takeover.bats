@@ -35,12 +35,48 @@ kill_all() {
 	pid=
 }
 
+# expect_nothing_left: neither a process nor what goes with the VM.
+expect_nothing_left() {
+	[[ -z $(pgrep -f -- "$root") ]]
+	[[ $(cd "$root" && echo *) == "cache disks log" ]]
+}
+
+wait_for_state() {
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == "$1" ]]; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+}
+
 # The guest's counter: each number once, in order, to the last.
 expect_no_gap() {
 	grep -a '^guest: count [0-9]' "$out" | tr -d '\r' | awk '
 		$3 != n + 1 { print "gap: " n " to " $3; bad = 1 }
 		{ n = $3 }
 		END { exit bad || !n }'
+}
+
+# slow_qemu [SECONDS]: one that takes 3 s to begin with the VM, and what happens meanwhile happens while it is made.
+slow_qemu() {
+	cat >"$BATS_TEST_TMPDIR/qemu" <<-END
+		#!/usr/bin/python3
+		import os, sys, time
+		if "-name" in sys.argv:
+		    time.sleep(${1:-3})
+		os.execvp("qemu-system-$(uname -m)", sys.argv)
+	END
+	chmod 755 "$BATS_TEST_TMPDIR/qemu"
+	echo ".vm.hypervisor = {path: \"$BATS_TEST_TMPDIR/qemu\"}"
+}
+
+# until_qemu_begins: the VM is being made, and nobody but libvirt knows its QEMU, $stray.
+until_qemu_begins() {
+	local deadline=$((SECONDS + PATIENCE))
+	until stray=$(pgrep -f -- "-name guest=.*$root/lib/"); do
+		((SECONDS < deadline))
+		sleep 0.02
+	done
 }
 
 @test "an engine that dies or hangs is followed by another; the guest does not notice" {
@@ -66,7 +102,7 @@ expect_no_gap() {
 }
 
 @test "what the guest is told while there is no engine is done by the next" {
-	config "$(order count)"
+	config "$(order count)" "$(annotate stop-timeout 60s)"
 	start
 	wait_for '^guest: count 3'
 	kill -KILL "$(engine_pid)"
@@ -78,10 +114,12 @@ expect_no_gap() {
 }
 
 @test "a stop that is under way goes on, with its deadline" {
-	config "$(order ignore)" "$(annotate stop-timeout 4s)"
+	# Longer than it takes to take the VM over.
+	local timeout=4 since
+	[[ -z ${VALGRIND-} ]] || timeout=20
+	config "$(order ignore)" "$(annotate stop-timeout ${timeout}s)"
 	start
 	wait_for '^guest: ready'
-	local since
 	since=$(now_ms)
 	kill -TERM "$pid"
 	wait_for '^guest: power button'
@@ -89,7 +127,7 @@ expect_no_gap() {
 	finish
 	expect_status 137
 	has 'did not power off within its stop-timeout' "$err"
-	at_most 5500 "$since"
+	at_most $((timeout * 1000 + 1500)) "$since"
 }
 
 @test "a guest that is paused stays paused, and can be resumed" {
@@ -157,6 +195,55 @@ start_with_input() {
 	done
 }
 
+@test "a stop is obeyed, though the engine dies over it before there is a VM" {
+	config "$(slow_qemu)" "$(order wait)"
+	start -v
+	until_qemu_begins
+	kill -TERM "$pid"
+	wait_for 'aborting' "$err"
+	kill -KILL "$(engine_pid)"
+	finish
+	expect_status 0
+	run ! pgrep -f -- "$root"
+}
+
+@test "what the guest reports counts, though the start was begun anew, and an engine was lost since" {
+	config "$(slow_qemu)" "$(order wait)"
+	start_with_input
+	until_qemu_begins
+	kill -KILL "$(engine_pid)"
+	wait_for '^guest: ready'
+	lose_engine KILL
+	echo 'order exit 7' >&"$input"
+	finish
+	exec {input}>&-
+	expect_status 7
+}
+
+@test "a QEMU of which nobody knows yet is ended: by the next ocivirt, or by an engine without one" {
+	# It does not end by itself for want of its files; and whoever runs the hook removes them first.
+	config "$(slow_qemu 300)" "$(annotate stop-timeout 1s)" "$(order wait)" '.hooks.poststop = [{path: "/bin/true"}]'
+	start
+	until_qemu_begins
+	kill_all
+	kill -0 "$stray"
+	local lost=$stray
+	start
+	wait_for "a QEMU .pid $lost. that was being started when its ocivirt died is ended" "$err"
+	run ! grep -q . "/proc/$lost/cmdline" # who has ended and is still to be reaped has none
+
+	until_qemu_begins
+	kill -KILL "$pid"
+	wait "$pid" || true
+	pid=
+	local deadline=$((SECONDS + PATIENCE))
+	while pgrep -f -- "$root" >/dev/null; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	run ! grep -q . "/proc/$stray/cmdline"
+}
+
 @test "five engines lost within a minute are enough: status 70, the guest is ended, nothing is left" {
 	config "$(order wait)"
 	start
@@ -166,8 +253,7 @@ start_with_input() {
 	finish
 	expect_status 70
 	has '5 engine processes have died, the last one of signal 9' "$err"
-	run ! pgrep -f -- "$root"
-	[[ $(cd "$root" && echo *) == "cache disks log" ]]
+	expect_nothing_left
 }
 
 @test "a VM whose ocivirt was killed goes on with the next one" {
@@ -189,8 +275,150 @@ start_with_input() {
 	finish
 	expect_status 0
 	has 'guest: power button'
-	run ! pgrep -f -- "$root"
-	[[ $(cd "$root" && echo *) == "cache disks log" ]]
+	expect_nothing_left
+}
+
+@test "a VM is left alone by an ocivirt that cannot go on with it, and knows whose it is" {
+	config "$(order count)"
+	start --id vm
+	wait_for '^guest: count 3'
+	local qemu
+	qemu=$(qemu_pid)
+	kill_all
+	# An address that nobody has here (RFC 5737).
+	run -69 env OCIVIRT_HTTP=203.0.113.1:80 "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
+	[[ $output == *"203.0.113.1"* && $output == *"runs on without an ocivirt (QEMU has pid $qemu)"* ]]
+	start --id vm
+	wait_for '^guest: count'
+	[[ $(qemu_pid) == "$qemu" ]]
+	wait_for 'VM is taken over' "$err"
+	run -75 "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
+	[[ $output == *"pid $pid"* && $output != *"what is left"* ]]
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "a VM is left alone by an ocivirt that has not what libvirt needs" {
+	config "$(order count)"
+	start --id vm
+	wait_for '^guest: count 3'
+	local qemu
+	qemu=$(qemu_pid)
+	kill_all
+	run -69 setpriv --bounding-set -setpcap "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
+	[[ $output == *"CAP_SETPCAP"* ]]
+	run -70 env LIBVIRT_DRIVER_DIR=/nonexistent "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
+	[[ $output == *"cannot take the VM over: cannot open libvirt's embedded QEMU driver"* ]]
+	[[ $output == *"another engine process tries to take it over"* ]]
+	[[ $output == *"the VM is left as it was found. None could take the VM over"* ]]
+	[[ $output == *"runs on without an ocivirt (QEMU has pid $qemu)"* ]]
+	start --id vm
+	wait_for '^guest: count'
+	[[ $(qemu_pid) == "$qemu" ]]
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "a paused VM whose ocivirt was killed is paused still, and can be resumed" {
+	config "$(order count)"
+	start --id vm
+	wait_for '^guest: count 3'
+	"$ocivirt" pause --root "$root"
+	kill_all
+	start --id vm
+	wait_for 'the guest is paused, as it was found' "$err"
+	[[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == paused ]]
+	sleep 1
+	has_not '^guest: count'
+	lose_engine KILL
+	[[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == paused ]]
+	"$ocivirt" resume --root "$root"
+	wait_for '^guest: count'
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "a stop that comes while a paused VM is adopted is obeyed" {
+	config "$(order count)" "$(annotate stop-timeout 60s)"
+	start --id vm
+	wait_for '^guest: count 3'
+	"$ocivirt" pause --root "$root"
+	local qemu
+	qemu=$(qemu_pid)
+	kill_all
+	kill -STOP "$qemu"
+	start --id vm
+	wait_for 'this one goes on with it' "$err"
+	wait_for_state running
+	kill -TERM "$pid"
+	wait_for 'asking the guest to power off' "$err"
+	kill -CONT "$qemu"
+	finish
+	expect_status 0
+}
+
+@test "a stop of a paused guest goes on when the engine dies over it" {
+	config "$(order count)" "$(annotate stop-timeout 60s)"
+	start
+	wait_for '^guest: count 3'
+	"$ocivirt" pause --root "$root"
+	# The stop is decided, and libvirt has not resumed it.
+	kill -STOP "$(qemu_pid)"
+	kill -TERM "$pid"
+	wait_for 'asking the guest to power off' "$err"
+	kill -KILL "$(engine_pid)"
+	kill -CONT "$(qemu_pid)"
+	finish
+	expect_status 0
+}
+
+@test "a QEMU that hangs for long while it is taken over is waited for" {
+	config "$(order count)"
+	start
+	wait_for '^guest: count 3'
+	local qemu
+	qemu=$(qemu_pid)
+	kill -STOP "$qemu"
+	kill -KILL "$(engine_pid)"
+	sleep 40 # libvirt waits for 30 s
+	kill -CONT "$qemu"
+	wait_for 'the VM is taken over' "$err"
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+	expect_no_gap
+}
+
+@test "a network namespace whose name is gone is the next engine's all the same" {
+	local name=ocivirt-test-$BASHPID
+	ip netns add "$name"
+	config "$(order count)" ".linux.namespaces = [{type: \"network\", path: \"/run/netns/$name\"}]"
+	start
+	wait_for '^guest: count 3'
+	ip netns delete "$name"
+	lose_engine KILL
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+}
+
+@test "what is asked of a VM that has ended while there was no engine ends no engine" {
+	local request
+	for request in stats 'exec -- true'; do
+		config "$(order wait)"
+		start
+		wait_for '^guest: ready'
+		kill -STOP "$(engine_pid)"
+		# shellcheck disable=SC2086 # words
+		"$ocivirt" ${request%% *} --root "$root" ${request#"${request%% *}"} >/dev/null 2>&1 3>&- &
+		kill -TERM "$(qemu_pid)"
+		finish
+		wait $! || true
+		has_not 'died of signal' "$err"
+	done
 }
 
 @test "an adopted VM ends as any other: by itself, by a panic, by force" {
@@ -216,6 +444,36 @@ start_with_input() {
 		esac
 		run ! pgrep -f -- "$root"
 	done
+}
+
+@test "a guest that powers off while there is no ocivirt has done so, and what it reported counts" {
+	config "$(order report,7)" "$(order later,poweroff)"
+	start --id vm
+	wait_for '^guest: later'
+	kill_all
+	sleep 5
+	start --id vm
+	finish
+	expect_status 7
+	has 'this one goes on with it' "$err"
+	has 'the guest powered off and reported exit status 7' "$err"
+	expect_nothing_left
+}
+
+@test "a reboot that is under way goes on, though the guest powers off for it while there is no ocivirt" {
+	config "$(order wait)"
+	start --id vm
+	wait_for '^guest: listening'
+	kill -$(($(kill -l RTMIN) + 5)) "$pid"
+	wait_for '^guest: power button'
+	kill_all
+	sleep 5
+	start --id vm
+	wait_for '^guest: listening'
+	has 'this one goes on with it' "$err"
+	kill -TERM "$pid"
+	finish
+	expect_status 0
 }
 
 @test "an adopted VM is ended in order when engines go on dying" {

@@ -158,10 +158,16 @@ static void test_addresses(void)
     agent_interface_add_address(other, "192.0.2.7", 24);
     agent_interface_add_address(other, "fe80::1", 64);
     g_ptr_array_add(interfaces, other);
+    /* Whoever prints it has a terminal. */
+    other = agent_interface_new("a\033]0;b\x07\n\xc2\x9b\x7f\xc3\xa4", "\t");
+    agent_interface_add_address(other, "\033[2J", 0);
+    g_ptr_array_add(interfaces, other);
     expect_addresses(interfaces,
                      "{'interfaces':[{'name':'lo','addresses':[]},{'name':'e\xef\xbf\xbd',"
                      "'hardware-address':'52:54:00:00:00:01','addresses':[{'address':'192.0.2.7',"
-                     "'prefix':24},{'address':'fe80::1','prefix':64}]}]}");
+                     "'prefix':24},{'address':'fe80::1','prefix':64}]},"
+                     "{'name':'a?]0;b????\xc3\xa4','hardware-address':'?',"
+                     "'addresses':[{'address':'?[2J','prefix':0}]}]}");
 }
 
 static void expect_text(char *text, const char *expected)

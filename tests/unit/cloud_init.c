@@ -39,12 +39,29 @@ static void test_meta_data(void)
         {"a:\n  instance-id: x\n", NULL, NULL, "a:\n  instance-id: x\ninstance-id: \"id\"\n"},
         {"instance-id-old: x\n", NULL, NULL, "instance-id-old: x\ninstance-id: \"id\"\n"},
         {"", NULL, NULL, "instance-id: \"id\"\n"},
+        {"# a\n%YAML 1.2\n--- # b\na: 1\n", NULL, NULL,
+         "# a\n%YAML 1.2\n--- # b\na: 1\ninstance-id: \"id\"\n"},
+        {"a: |\r\n  ...\r\n", NULL, NULL, "a: |\r\n  ...\r\ninstance-id: \"id\"\n"},
+        /* A byte order mark is no part of a key, and none of JSON. */
+        {"\xef\xbb\xbfinstance-id: mine\n", NULL, NULL, "instance-id: mine\n"},
+        {"\xef\xbb\xbf{\"instance-id\":\"mine\"}", NULL, NULL, "{\"instance-id\":\"mine\"}\n"},
+        /* A line at the end would be none of these mappings' entries. */
+        {"{a: 1}\n", NULL, NULL, NULL},
+        {"--- {a: 1}\n", NULL, NULL, NULL},
+        {"  a: 1\n", NULL, NULL, NULL},
+        {"a: 1\n...\n", NULL, NULL, NULL},
+        {"a: 1\n---\nb: 1\n", NULL, NULL, NULL},
+        {"- a: 1\n", NULL, NULL, NULL},
+        {"[1]", NULL, NULL, NULL},
+        {"meta-data.yaml", NULL, NULL, NULL},
+        /* Where nothing is missing, it is as it is. */
+        {"instance-id: x\n...\n", NULL, NULL, "instance-id: x\n...\n"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GPtrArray) keys = new_keys(cases[i].key, NULL);
         g_autofree char *text =
             oci_cloud_init_meta_data(cases[i].own, "id", cases[i].hostname, keys);
-        expect_str(cases[i].text, text, cases[i].text);
+        expect_str(cases[i].own != NULL ? cases[i].own : cases[i].text, text, cases[i].text);
     }
 }
 

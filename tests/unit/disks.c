@@ -4,49 +4,16 @@
 #include "src/host/qemu_img.h"
 #include "src/util/error.h"
 #include "tests/unit/expect.h"
+#include "tests/unit/images.h"
 
 #include <errno.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Disks that are written directly, and what is found behind a path. */
-
-static char *scratch; /* a directory */
-
-static char *in_scratch(const char *name)
-{
-    return g_build_filename(scratch, name, NULL);
-}
-
-static void run(const char *program, ...) G_GNUC_NULL_TERMINATED;
-
-static void run(const char *program, ...)
-{
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
-    va_list args;
-    va_start(args, program);
-    for (const char *word = program; word != NULL; word = va_arg(args, const char *)) {
-        g_ptr_array_add(words, (char *)word);
-    }
-    va_end(args);
-    g_ptr_array_add(words, NULL);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GSubprocess) process =
-        g_subprocess_newv((const char *const *)words->pdata, G_SUBPROCESS_FLAGS_NONE, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_wait_check(process, NULL, &error));
-    g_assert_no_error(error);
-}
-
-static char *make_image(const char *name, const char *format, const char *options)
-{
-    char *path = in_scratch(name);
-    run("qemu-img", "create", "-q", "-f", format, path, "2M", options != NULL ? "-o" : NULL,
-        options, NULL);
-    return path;
-}
 
 /* disks_prepare() for one image. */
 static bool prepare(const char *image, const char *format, guint64 size, GError **error)
@@ -73,7 +40,8 @@ static void test_formats(void)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(images); i++) {
         g_autoptr(GError) error = NULL;
-        g_autofree char *path = make_image(images[i].name, images[i].format, images[i].options);
+        g_autofree char *path =
+            make_image(images[i].name, images[i].format, "2M", images[i].options);
         expect(images[i].name, prepare(path, images[i].format, 0, &error));
         expect(images[i].name, error == NULL);
     }
@@ -93,7 +61,7 @@ static void test_other_format(void)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_autofree char *path = make_image("other", cases[i].is, NULL);
+        g_autofree char *path = make_image("other", cases[i].is, "2M", NULL);
         g_assert_false(prepare(path, cases[i].said, 0, &error));
         g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
         expect(error->message, strstr(error->message, cases[i].fragment) != NULL);
@@ -130,7 +98,7 @@ static void test_grown(void)
 {
     static const char *const formats[] = {"raw", "qcow2"};
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
-        g_autofree char *path = make_image("growing", formats[i], NULL);
+        g_autofree char *path = make_image("growing", formats[i], "2M", NULL);
         g_assert_true(prepare(path, formats[i], 3 << 20, NULL));
         g_assert_cmpuint(size_of(path, formats[i]), ==, 3 << 20);
         g_assert_true(prepare(path, formats[i], 1 << 20, NULL));
@@ -141,12 +109,50 @@ static void test_grown(void)
 static void test_needs_another(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *base = make_image("base", "raw", NULL);
+    g_autofree char *base = make_image("base", "raw", "2M", NULL);
     g_autofree char *path = in_scratch("upper");
     run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", path, NULL);
     g_assert_false(prepare(path, "qcow2", 0, &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
     expect(error->message, strstr(error->message, base) != NULL);
+}
+
+static void expect_too_long(const char *path, guint limit_ms)
+{
+    g_autoptr(GError) error = NULL;
+    struct qemu_img_info info;
+    g_assert_false(qemu_img_info_within(limit_ms, path, NULL, ERROR_CONFIG, &info, &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
+    expect(error->message, strstr(error->message, "took too long") != NULL);
+    expect(error->message, strstr(error->message, path) != NULL);
+}
+
+/* A guest can write that to its raw disk, and to open the file that it names takes for ever. */
+static void test_never_answers(void)
+{
+    g_autofree char *fifo = in_scratch("fifo");
+    g_autofree char *path = in_scratch("descriptor");
+    g_autofree char *text = g_strdup_printf("# Disk DescriptorFile\nversion=1\nCID=fffffffe\n"
+                                            "parentCID=ffffffff\ncreateType=\"monolithicFlat\"\n"
+                                            "RW 2048 FLAT \"%s\" 0\n",
+                                            fifo);
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    expect_too_long(path, 500);
+}
+
+/* One that computes for ever meets the limit of CPU time first. */
+static void test_computes_for_ever(void)
+{
+    g_autofree char *program = in_scratch("qemu-img");
+    g_autofree char *before = g_strdup(g_getenv("PATH"));
+    g_autofree char *path = g_strdup_printf("%s:%s", scratch, before);
+    g_assert_true(g_file_set_contents(program, "#!/bin/sh\nkill -s XCPU $$\n", -1, NULL));
+    g_assert_cmpint(g_chmod(program, 0700), ==, 0);
+    g_setenv("PATH", path, TRUE);
+    expect_too_long("/images/any", 60000);
+    g_setenv("PATH", before, TRUE);
+    g_unlink(program);
 }
 
 /* Side by side; and it is the first disk's error that is told. */
@@ -156,7 +162,7 @@ static void test_many(void)
     g_autoptr(vm_spec) spec = vm_spec_new();
     for (int i = 0; i < 20; i++) {
         g_autofree char *name = g_strdup_printf("many-%d", i);
-        g_autofree char *path = make_image(name, i == 5 || i == 11 ? "qcow2" : "raw", NULL);
+        g_autofree char *path = make_image(name, i == 5 || i == 11 ? "qcow2" : "raw", "2M", NULL);
         vm_spec_add_disk(spec, path, "raw")->overlay = g_strconcat(path, ".overlay", NULL);
     }
     g_assert_false(disks_prepare(spec, &error));
@@ -292,12 +298,14 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
-    scratch = g_dir_make_tmp("ocivirt-test-XXXXXX", NULL);
+    make_scratch();
     g_test_add_func("/disks/formats", test_formats);
     g_test_add_func("/disks/other-format", test_other_format);
     g_test_add_func("/disks/encrypted", test_encrypted);
     g_test_add_func("/disks/grown", test_grown);
     g_test_add_func("/disks/needs-another", test_needs_another);
+    g_test_add_func("/disks/never-answers", test_never_answers);
+    g_test_add_func("/disks/computes-for-ever", test_computes_for_ever);
     g_test_add_func("/disks/many", test_many);
     g_test_add_func("/disks/none", test_none);
     g_test_add_func("/disks/explained", test_explained);
@@ -307,7 +315,6 @@ int main(int argc, char **argv)
     g_test_add_func("/image-file/folder-of-several", test_folder_of_several);
     g_test_add_func("/image-file/volume", test_volume);
     int status = g_test_run();
-    run("rm", "-rf", scratch, NULL);
-    g_free(scratch);
+    remove_scratch();
     return status;
 }

@@ -141,31 +141,12 @@ static void test_taken_over(void)
     int qemu = open_port();
     write_as_qemu("7\n", 1);
     int fd = open_port();
+    g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    g_assert_cmpint(fcntl(fd, F_GETFL) & O_NONBLOCK, ==, O_NONBLOCK);
     expect_report(fd, 7);
     close(fd);
     close(qemu);
     remove_port();
-}
-
-static void test_renewed(void)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = in_scratch("exit");
-    int fd = open_port();
-    write_as_qemu("7\n", 1);
-    g_assert_true(exit_port_renew(fd, path, &error)); /* it is the same */
-    expect_report(fd, 7);
-    remove_port();
-    g_assert_true(exit_port_renew(fd, path, &error));
-    write_as_qemu("8\n", 1);
-    expect_report(fd, 8);
-    g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
-    g_assert_cmpint(fcntl(fd, F_GETFL) & O_NONBLOCK, ==, O_NONBLOCK);
-    remove_port();
-    g_autofree char *nowhere = in_scratch("nowhere/exit");
-    g_assert_false(exit_port_renew(fd, nowhere, &error));
-    g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
-    close(fd);
 }
 
 static void test_full(void)
@@ -209,7 +190,6 @@ int main(int argc, char **argv)
     g_test_add_func("/exit-port/parse", test_parse);
     g_test_add_func("/exit-port/pipe", test_pipe);
     g_test_add_func("/exit-port/taken-over", test_taken_over);
-    g_test_add_func("/exit-port/renewed", test_renewed);
     g_test_add_func("/exit-port/full", test_full);
     g_test_add_func("/exit-port/cannot-open", test_cannot_open);
     int status = g_test_run();

@@ -19,9 +19,11 @@
  *       "mounts": [{}, {"kind": "folder", "names": ["a", "b"]}, …]    the mounts: see source()
  *       "partitions": [[8, 17, 8, 16]]   devices that are a part of another
  *       "interfaces": [{"name": "eth0", "mtu": 1500, "routed": true, "address": "10.0.0.2", …}],
- *       "hostsNetwork": true, "unusablePorts": "1-1023 32768-60999", "openFiles": 1024,
+ *       "hostsNetwork": true, "unusablePorts": "1-1023 32768-60999", "portsInUse": "80",
+ *       "openFiles": 1024,
  *       "vfio": {"26": ["0000:01:00.0"]},
  *       "environment": ["OCIVIRT_MEMORY=1G"],
+ *       "ways": {"/alias": ["/alias", "/real"], …}    links on the way to a path, and its end
  *       "files": true,        look for the files that the config names, too
  *       "report": true,       there is a NAME.report
  *       "strict": true        what is not honoured is a problem: NAME.err
@@ -58,6 +60,7 @@ struct surroundings {
     GArray *vfio_groups;
     GArray *interfaces; /* of struct oci_interface */
     GArray *unusable;   /* of struct port_range */
+    GArray *in_use;     /* the same */
     char **environment;
     bool files, report, strict;
 };
@@ -195,6 +198,24 @@ static void find_vfio(struct surroundings *s, json_t *vfio)
     s->host.vfio_group_count = s->vfio_groups->len;
 }
 
+static void find_ways(struct surroundings *s, json_t *ways)
+{
+    const char *path;
+    json_t *way, *place;
+    s->host.ways =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
+    json_object_foreach(ways, path, way)
+    {
+        g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+        size_t index;
+        json_array_foreach(way, index, place)
+        {
+            g_strv_builder_add(builder, json_string_value(place));
+        }
+        g_hash_table_insert(s->host.ways, g_strdup(path), g_strv_builder_end(builder));
+    }
+}
+
 static void find_partitions(struct surroundings *s, json_t *partitions)
 {
     size_t index;
@@ -222,6 +243,15 @@ static struct oci_interface interface(json_t *json)
     };
 }
 
+static GArray *ports(json_t *golden, const char *name)
+{
+    const char *text = json_string_value(json_object_get(golden, name));
+    GArray *list = text != NULL ? ports_parse(text, NULL)
+                                : g_array_new(FALSE, FALSE, sizeof(struct port_range));
+    g_assert_nonnull(list);
+    return list;
+}
+
 static void find_network(struct surroundings *s, json_t *golden)
 {
     size_t index;
@@ -232,15 +262,14 @@ static void find_network(struct surroundings *s, json_t *golden)
         struct oci_interface copy = interface(json);
         g_array_append_val(s->interfaces, copy);
     }
-    const char *unusable = json_string_value(json_object_get(golden, "unusablePorts"));
-    s->unusable = unusable != NULL ? ports_parse(unusable, NULL)
-                                   : g_array_new(FALSE, FALSE, sizeof(struct port_range));
-    g_assert_nonnull(s->unusable);
+    s->unusable = ports(golden, "unusablePorts");
+    s->in_use = ports(golden, "portsInUse");
     s->host.network = (struct oci_network_facts){
         .interfaces = (const struct oci_interface *)s->interfaces->data,
         .interface_count = s->interfaces->len,
         .is_hosts = json_is_true(json_object_get(golden, "hostsNetwork")),
         .unusable = s->unusable,
+        .in_use = s->in_use,
         .files = json_integer_value(json_object_get(golden, "openFiles")),
     };
 }
@@ -280,6 +309,7 @@ static void surroundings_init(struct surroundings *s, json_t *golden)
     find_vfio(s, json_object_get(golden, "vfio"));
     find_partitions(s, json_object_get(golden, "partitions"));
     find_network(s, golden);
+    find_ways(s, json_object_get(golden, "ways"));
     g_autoptr(GStrvBuilder) environment = g_strv_builder_new();
     size_t index;
     json_t *variable;
@@ -300,6 +330,8 @@ static void surroundings_finish(struct surroundings *s)
     g_array_unref(s->vfio_groups);
     g_array_unref(s->interfaces);
     g_array_unref(s->unusable);
+    g_array_unref(s->in_use);
+    g_hash_table_unref(s->host.ways);
 }
 
 /* As `ocivirt validate` does; "golden" itself is no property of a file. */

@@ -5,6 +5,7 @@
 #include "src/host/netns.h"
 #include "src/launch/plan.h"
 #include "src/util/error.h"
+#include "tests/unit/remove.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -316,11 +317,13 @@ static void test_noted_version(void)
 static void test_no_namespace(void)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_false(netns_join("/nonexistent/net", &error));
+    g_assert_cmpint(netns_open_file("/nonexistent/net", &error), ==, -1);
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, "/nonexistent/net: No such file"));
     g_clear_error(&error);
-    g_assert_false(netns_join("/etc/passwd", &error));
+    int fd = netns_open_file("/etc/passwd", &error);
+    g_assert_false(netns_join(fd, "/etc/passwd", &error));
+    close(fd);
     g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
     g_assert_nonnull(strstr(error->message, "/etc/passwd is no network namespace"));
 }
@@ -334,22 +337,12 @@ static void test_namespace_without_privilege(void)
     less[0].effective &= ~(1U << CAP_SYS_ADMIN);
     g_assert_cmpint(syscall(SYS_capset, &header, less), ==, 0);
     g_autoptr(GError) error = NULL;
-    g_assert_false(netns_join("/proc/self/ns/net", &error));
+    int fd = netns_open_file("/proc/self/ns/net", &error);
+    g_assert_false(netns_join(fd, "/proc/self/ns/net", &error));
+    close(fd);
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, "CAP_SYS_ADMIN"));
     g_assert_cmpint(syscall(SYS_capset, &header, sets), ==, 0);
-}
-
-static void remove_all(const char *path)
-{
-    g_autoptr(GDir) dir =
-        g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_all(child);
-    }
-    g_remove(path);
 }
 
 int main(int argc, char **argv)

@@ -83,6 +83,7 @@ static const struct cell {
     {LIFECYCLE_TERMINATING, LIFECYCLE_ENGINE_BACK, LIFECYCLE_TERMINATING, LIFECYCLE_TERM},
     {LIFECYCLE_TERMINATING, LIFECYCLE_QEMU_EXITED, LIFECYCLE_ENDED, LIFECYCLE_FINISH},
 
+    {LIFECYCLE_KILLING, LIFECYCLE_DEADLINE, LIFECYCLE_ENDED, LIFECYCLE_FINISH},
     {LIFECYCLE_KILLING, LIFECYCLE_ENGINE_BACK, LIFECYCLE_KILLING, LIFECYCLE_KILL},
     {LIFECYCLE_KILLING, LIFECYCLE_QEMU_EXITED, LIFECYCLE_ENDED, LIFECYCLE_FINISH},
 
@@ -178,7 +179,7 @@ static struct life live(struct life life, enum lifecycle_event event)
     struct lifecycle_step step = lifecycle_step(life.state, event);
     life.state = step.next;
     life.clock = event == LIFECYCLE_DEADLINE ? false : life.clock;
-    life.clock |= (step.actions & (LIFECYCLE_TIMEOUT | LIFECYCLE_TERM)) != 0;
+    life.clock |= (step.actions & (LIFECYCLE_TIMEOUT | LIFECYCLE_TERM | LIFECYCLE_KILL)) != 0;
     return life;
 }
 
@@ -188,9 +189,7 @@ static bool ends_by_itself(struct life life)
         if (life.state == LIFECYCLE_ENDED) {
             return true;
         }
-        if (life.state == LIFECYCLE_KILLING) { /* nothing outlives SIGKILL */
-            life = live(life, LIFECYCLE_QEMU_EXITED);
-        } else if (life.clock) {
+        if (life.clock) {
             life = live(life, LIFECYCLE_DEADLINE);
         }
     }
@@ -269,8 +268,8 @@ static void test_failing_hook(void)
 static void test_late_deadline(void)
 {
     static const enum lifecycle_state without[] = {LIFECYCLE_CREATING, LIFECYCLE_PREPARING,
-                                                   LIFECYCLE_RUNNING,  LIFECYCLE_PAUSED,
-                                                   LIFECYCLE_KILLING,  LIFECYCLE_ENDED};
+                                                   LIFECYCLE_RUNNING, LIFECYCLE_PAUSED,
+                                                   LIFECYCLE_ENDED};
     for (gsize i = 0; i < G_N_ELEMENTS(without); i++) {
         struct lifecycle_step step = lifecycle_step(without[i], LIFECYCLE_DEADLINE);
         expect_uint(lifecycle_state_name(without[i]), step.next, without[i]);
@@ -290,8 +289,8 @@ static void test_ladder(void)
         {LIFECYCLE_CREATED, LIFECYCLE_RUNNING, false},
         {LIFECYCLE_STOP, LIFECYCLE_STOPPING, true},
         {LIFECYCLE_DEADLINE, LIFECYCLE_TERMINATING, true},
-        {LIFECYCLE_DEADLINE, LIFECYCLE_KILLING, false},
-        {LIFECYCLE_QEMU_EXITED, LIFECYCLE_ENDED, false},
+        {LIFECYCLE_DEADLINE, LIFECYCLE_KILLING, true},
+        {LIFECYCLE_DEADLINE, LIFECYCLE_ENDED, false}, /* the kernel does not let go of QEMU */
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rungs); i++) {
         life = live(life, rungs[i].event);

@@ -3,6 +3,7 @@
 #include "src/host/qemu_img.h"
 #include "src/util/error.h"
 #include "tests/unit/expect.h"
+#include "tests/unit/images.h"
 
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -12,45 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *scratch; /* a directory */
-
-static char *in_scratch(const char *name)
-{
-    return g_build_filename(scratch, name, NULL);
-}
-
 static bool exists(const char *name)
 {
     g_autofree char *path = in_scratch(name);
     return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-static void run(const char *first, ...) G_GNUC_NULL_TERMINATED;
-
-static void run(const char *first, ...)
-{
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
-    va_list args;
-    va_start(args, first);
-    for (const char *word = first; word != NULL; word = va_arg(args, const char *)) {
-        g_ptr_array_add(words, (char *)word);
-    }
-    va_end(args);
-    g_ptr_array_add(words, NULL);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GSubprocess) process =
-        g_subprocess_newv((const char *const *)words->pdata, G_SUBPROCESS_FLAGS_NONE, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_wait_check(process, NULL, &error));
-    g_assert_no_error(error);
-}
-
-/* A new image NAME; the caller owns its path. */
-static char *make_image(const char *name, const char *format)
-{
-    char *path = in_scratch(name);
-    run("qemu-img", "create", "-q", "-f", format, path, "16M", NULL);
-    return path;
 }
 
 static bool prepare_sized(const char *image, const char *format, const char *name, guint64 size,
@@ -89,7 +55,7 @@ static void test_made(void)
     static const char *const formats[] = {"raw", "qcow2", "vmdk", "vdi", "vpc"};
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
         g_autoptr(GError) error = NULL;
-        g_autofree char *image = make_image(formats[i], formats[i]);
+        g_autofree char *image = make_image(formats[i], formats[i], "16M", NULL);
         g_autofree char *name = g_strconcat("of-", formats[i], NULL);
         g_autofree char *partial = g_strconcat(name, ".new", NULL);
         g_assert_true(prepare(image, formats[i], name, &error));
@@ -108,7 +74,7 @@ static void test_made(void)
 static void test_kept(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *image = make_image("kept.raw", "raw");
+    g_autofree char *image = make_image("kept.raw", "raw", "16M", NULL);
     g_assert_true(prepare(image, "raw", "kept", &error));
     g_autofree char *path = in_scratch("kept");
     run("qemu-io", "-f", "qcow2", "-c", "write -q -P 0x5a 0 65536", path, NULL);
@@ -124,8 +90,8 @@ static void test_kept(void)
 /* An overlay on another image than its own is a broken disk. */
 static void test_of_another_image(void)
 {
-    g_autofree char *image = make_image("mine.raw", "raw");
-    g_autofree char *other = make_image("other.raw", "raw");
+    g_autofree char *image = make_image("mine.raw", "raw", "16M", NULL);
+    g_autofree char *other = make_image("other.raw", "raw", "16M", NULL);
     g_assert_true(prepare(image, "raw", "mine", NULL));
 
     g_autoptr(GError) error = NULL;
@@ -184,7 +150,7 @@ static void expect_changed(const char *image, const char *name, const char *what
 static void test_image_changed(void)
 {
     static const off_t places[] = {0, 1 << 20, (16 << 20) - 1, (16 << 20) / 25 * 3 + 7};
-    g_autofree char *image = make_image("changing.raw", "raw");
+    g_autofree char *image = make_image("changing.raw", "raw", "16M", NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
         g_autofree char *name = g_strdup_printf("changing-%zu", i);
         g_assert_true(prepare(image, "raw", name, NULL));
@@ -205,7 +171,7 @@ static void test_image_changed(void)
 /* Who removes the record says that the image is right, and has it looked at as if it were new. */
 static void test_record_removed(void)
 {
-    g_autofree char *image = make_image("trusted.raw", "raw");
+    g_autofree char *image = make_image("trusted.raw", "raw", "16M", NULL);
     g_autofree char *record = in_scratch("trusted.json");
     g_autoptr(GError) error = NULL;
     g_assert_true(prepare(image, "raw", "trusted.qcow2", NULL));
@@ -222,7 +188,7 @@ static void test_record_removed(void)
 static void test_record_spoilt(void)
 {
     static const char *const texts[] = {"", "{}", "[1]", "{\"image\": 5}"};
-    g_autofree char *image = make_image("noted.raw", "raw");
+    g_autofree char *image = make_image("noted.raw", "raw", "16M", NULL);
     g_autofree char *record = in_scratch("noted.json");
     g_assert_true(prepare(image, "raw", "noted.qcow2", NULL));
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -237,7 +203,7 @@ static void test_record_spoilt(void)
 /* With its record nothing has to be looked at by qemu-img. */
 static void test_record_is_enough(void)
 {
-    g_autofree char *image = make_image("quick.qcow2", "qcow2");
+    g_autofree char *image = make_image("quick.qcow2", "qcow2", "16M", NULL);
     g_autofree char *path = g_strdup(g_getenv("PATH"));
     g_autoptr(GError) error = NULL;
     g_assert_true(prepare(image, "qcow2", "quick", &error));
@@ -260,7 +226,7 @@ static guint64 overlay_size(const char *name)
 /* It grows when it is made, and later, and never shrinks. */
 static void test_grown(void)
 {
-    g_autofree char *image = make_image("small.raw", "raw");
+    g_autofree char *image = make_image("small.raw", "raw", "16M", NULL);
     g_assert_true(prepare_sized(image, "raw", "grown", (20 << 20) + 1, NULL));
     g_assert_cmpuint(overlay_size("grown"), ==, (20 << 20) + 512);
     g_assert_true(prepare_sized(image, "raw", "grown", 0, NULL));
@@ -275,7 +241,7 @@ static void test_grown(void)
 
 static void test_not_what_it_is_called(void)
 {
-    g_autofree char *image = make_image("really.raw", "raw");
+    g_autofree char *image = make_image("really.raw", "raw", "16M", NULL);
     g_autoptr(GError) error = NULL;
     g_assert_false(prepare(image, "qcow2", "misnamed", &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_CONFIG);
@@ -287,7 +253,7 @@ static void test_not_what_it_is_called(void)
 /* An image could name any file of the container as the one it stands on. */
 static void test_image_on_another(void)
 {
-    g_autofree char *base = make_image("base.raw", "raw");
+    g_autofree char *base = make_image("base.raw", "raw", "16M", NULL);
     g_autofree char *image = in_scratch("onto.qcow2");
     run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image, NULL);
     g_autoptr(GError) error = NULL;
@@ -300,7 +266,7 @@ static void test_image_on_another(void)
 static void test_spoilt(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *image = make_image("spoilt.raw", "raw");
+    g_autofree char *image = make_image("spoilt.raw", "raw", "16M", NULL);
     g_autofree char *path = in_scratch("spoilt");
     g_assert_true(g_file_set_contents(path, "not a disk", -1, NULL));
     g_assert_false(prepare(image, "raw", "spoilt", &error));
@@ -311,10 +277,26 @@ static void test_spoilt(void)
     g_assert_cmpstr(text, ==, "not a disk");
 }
 
+/* Where the volume is not there yet, what the guest has written may be. */
+static void test_out_of_reach(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *image = make_image("near.raw", "raw", "16M", NULL);
+    g_autofree char *path = in_scratch("link.qcow2");
+    g_assert_cmpint(symlink("/nonexistent/vda.qcow2", path), ==, 0);
+    g_assert_false(prepare(image, "raw", "link.qcow2", &error));
+    g_assert_nonnull(strstr(error->message, path));
+    g_assert_true(g_file_test(path, G_FILE_TEST_IS_SYMLINK));
+    g_clear_error(&error);
+    g_assert_false(prepare(image, "raw", "near.raw/vda.qcow2", &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
+    g_assert_nonnull(strstr(error->message, "cannot look at the overlay"));
+}
+
 static void test_nowhere_to_write(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *image = make_image("nowhere.raw", "raw");
+    g_autofree char *image = make_image("nowhere.raw", "raw", "16M", NULL);
     g_assert_false(prepare(image, "raw", "not/there", &error));
     g_assert_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE);
     g_assert_nonnull(strstr(error->message, image));
@@ -329,7 +311,7 @@ static void test_half_made(void)
                                "echo half >\"$last\"\n"
                                "echo 'qemu-img: No space left on device' >&2\n"
                                "exit 1\n";
-    g_autofree char *image = make_image("half.raw", "raw");
+    g_autofree char *image = make_image("half.raw", "raw", "16M", NULL);
     g_autofree char *program = in_scratch("qemu-img");
     g_autofree char *path = g_strdup(g_getenv("PATH"));
     g_autofree char *other_path = g_strconcat(scratch, ":", path, NULL);
@@ -351,7 +333,7 @@ static void test_half_made(void)
 static void test_no_qemu_img(void)
 {
     static const char *const formats[] = {"raw", "qcow2"};
-    g_autofree char *image = make_image("unseen", "qcow2");
+    g_autofree char *image = make_image("unseen", "qcow2", "16M", NULL);
     g_autofree char *path = g_strdup(g_getenv("PATH"));
     g_setenv("PATH", "/nonexistent", TRUE);
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -369,7 +351,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
-    scratch = g_dir_make_tmp("ocivirt-test-XXXXXX", NULL);
+    make_scratch();
     g_test_add_func("/overlay/made", test_made);
     g_test_add_func("/overlay/kept", test_kept);
     g_test_add_func("/overlay/of-another-image", test_of_another_image);
@@ -381,18 +363,11 @@ int main(int argc, char **argv)
     g_test_add_func("/overlay/not-what-it-is-called", test_not_what_it_is_called);
     g_test_add_func("/overlay/image-on-another", test_image_on_another);
     g_test_add_func("/overlay/spoilt", test_spoilt);
+    g_test_add_func("/overlay/out-of-reach", test_out_of_reach);
     g_test_add_func("/overlay/nowhere-to-write", test_nowhere_to_write);
     g_test_add_func("/overlay/half-made", test_half_made);
     g_test_add_func("/overlay/no-qemu-img", test_no_qemu_img);
     int status = g_test_run();
-    GDir *dir = g_dir_open(scratch, 0, NULL);
-    const char *name;
-    while ((name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *path = in_scratch(name);
-        g_unlink(path);
-    }
-    g_dir_close(dir);
-    g_rmdir(scratch);
-    g_free(scratch);
+    remove_scratch();
     return status;
 }

@@ -3,7 +3,9 @@
 #include "src/host/instance.h"
 #include "src/host/process.h"
 #include "src/util/error.h"
+#include "tests/unit/child.h"
 #include "tests/unit/expect.h"
+#include "tests/unit/remove.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -17,18 +19,6 @@ static char *scratch; /* a directory */
 static char *in_scratch(const char *name)
 {
     return g_build_filename(scratch, name, NULL);
-}
-
-static void remove_all(const char *path)
-{
-    GDir *dir = g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_all(child);
-    }
-    g_clear_pointer(&dir, g_dir_close);
-    g_remove(path);
 }
 
 static void put(const struct root *root, const char *name, const char *text)
@@ -259,6 +249,45 @@ static void test_busy(void)
 
     choose_and_open(&second, "busy");
     root_finish(&second);
+}
+
+static gpointer end_child_soon(gpointer pid)
+{
+    g_usleep(G_USEC_PER_SEC / 10);
+    end_child(GPOINTER_TO_INT(pid));
+    return NULL;
+}
+
+/* What was killed and has not ended yet keeps the lock for a moment, which is waited out; what an
+ * ocivirt that is gone has left to end its guest keeps it for longer. */
+static void test_busy_for_a_moment(void)
+{
+    struct root first, second;
+    choose_and_open(&first, "moment");
+    pid_t owner = start_child("owner");
+    pid_t left = start_child("left"); /* it has the lock, too */
+    struct instance instance;
+    g_autofree char *path = root_file(&first, "instance.json");
+    instance_init(&instance, "first", owner);
+    g_assert_true(instance_write(&instance, path, NULL));
+    instance_finish(&instance);
+    end_child(owner);
+    close(first.lock);
+
+    g_autoptr(GError) error = NULL;
+    choose(&second, "moment");
+    g_assert_false(root_open(&second, NULL, &error));
+    g_assert_error(error, ERROR_DOMAIN, ERROR_BUSY);
+    g_autofree char *who = g_strdup_printf("what is left of ocivirt with pid %d (first)", owner);
+    g_assert_nonnull(strstr(error->message, who));
+    root_finish(&second);
+
+    GThread *thread = g_thread_new("end", end_child_soon, GINT_TO_POINTER(left));
+    choose_and_open(&second, "moment");
+    g_thread_join(thread);
+    root_finish(&second);
+    first.lock = -1;
+    root_finish(&first);
 }
 
 /* Whoever was refused has nothing to clean up: all of it belongs to the VM that runs. */
@@ -548,6 +577,7 @@ int main(int argc, char **argv)
     g_test_add_func("/root/cannot-open", test_cannot_open);
     g_test_add_func("/root/symlink", test_symlink);
     g_test_add_func("/root/busy", test_busy);
+    g_test_add_func("/root/busy-for-a-moment", test_busy_for_a_moment);
     g_test_add_func("/root/busy-leaves-all", test_busy_leaves_all);
     g_test_add_func("/root/vm-of-a-dead-ocivirt", test_vm_of_a_dead_ocivirt);
     g_test_add_func("/root/sweep", test_sweep);

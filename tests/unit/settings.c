@@ -485,6 +485,56 @@ static void test_problem_at_its_source(void)
     fixture_finish(&f);
 }
 
+static bool is_setting(const char *variable)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (g_str_equal(rows[i].variable, variable)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The manual lists the variables of all settings, and of no others. */
+static void test_manual(void)
+{
+    static const char begin[] = "*OCIVIRT_ACCEL*", end[] = "*\n\tThe settings.";
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents("docs/ocivirt.1.scd", &text, NULL, NULL));
+    char *list = strstr(text, begin);
+    char *behind = list != NULL ? strstr(list, end) : NULL;
+    g_assert_nonnull(behind);
+    *behind = '\0';
+    g_auto(GStrv) variables = g_strsplit(list + 1, "*, *", 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        expect(rows[i].variable, g_strv_contains((const char *const *)variables, rows[i].variable));
+    }
+    for (char **variable = variables; *variable != NULL; variable++) {
+        expect(*variable, is_setting(*variable));
+    }
+}
+
+/* The file is read later, and by then another directory may be the working one. */
+static void test_seccomp_file(void)
+{
+    static const struct {
+        const char *variable, *seccomp;
+    } cases[] = {
+        {"OCIVIRT_SECCOMP=./a.json", "/bundle/a.json"},
+        {"OCIVIRT_SECCOMP=/b/c.json", "/b/c.json"},
+        {"OCIVIRT_SECCOMP=off", "off"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *const environment[] = {cases[i].variable, NULL};
+        struct fixture f;
+        fixture_init(&f, "{'ociVersion':'1.0.0','vm':{'kernel':{'path':'/k'}}}");
+        fixture_read_settings(&f, environment);
+        oci_settings_read_files(&f.settings, FIXTURE_BUNDLE, &f.problems);
+        expect_str(cases[i].variable, f.settings.seccomp, cases[i].seccomp);
+        fixture_finish(&f);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -504,5 +554,7 @@ int main(int argc, char **argv)
     g_test_add_func("/settings/unknown-variables", test_unknown_variables);
     g_test_add_func("/settings/far-variables", test_far_variables);
     g_test_add_func("/settings/problem-at-its-source", test_problem_at_its_source);
+    g_test_add_func("/settings/manual", test_manual);
+    g_test_add_func("/settings/seccomp-file", test_seccomp_file);
     return g_test_run();
 }

@@ -89,7 +89,7 @@ static void test_everything(void)
     g_assert_cmpstr(spec->device_tree, ==, "/t");
     g_assert_true(spec->exit_on_reboot);
     g_assert_cmpstr(spec->console_socket, ==, "/r/run/console.sock");
-    g_assert_cmpstr(spec->exit_pipe, ==, "/r/run/exit");
+    g_assert_cmpstr(spec->exit_pipe, ==, "/r/exit");
     g_assert_cmpuint(spec->disks->len, ==, 1);
     const struct vm_disk *disk = g_ptr_array_index(spec->disks, 0);
     g_assert_cmpstr(disk->image, ==, "/d");
@@ -269,6 +269,21 @@ static void test_image(void)
     }
 }
 
+/* The environment can be in any encoding, as a file can. */
+static void test_key_in_latin_1(void)
+{
+    struct fixture f;
+    g_autoptr(vm_spec) spec = translate(
+        &f, "{" BOOT "}", ENVIRONMENT("OCIVIRT_SSH_AUTHORIZED_KEYS=ssh-ed25519 AAAAC3 andr\xe9"),
+        &plain_host);
+    g_assert_nonnull(spec);
+    gsize length;
+    const char *text = g_bytes_get_data(spec->seed->meta_data, &length);
+    g_autofree char *meta_data = g_strndup(text, length);
+    g_assert_nonnull(strstr(meta_data, "[\"ssh-ed25519 AAAAC3 andr\xef\xbf\xbd\"]"));
+    fixture_finish(&f);
+}
+
 static char *uuid_of(const char *id)
 {
     struct oci_host host = plain_host;
@@ -311,6 +326,7 @@ int main(int argc, char **argv)
     g_test_add_func("/translate/cmdline", test_cmdline);
     g_test_add_func("/translate/cmdline-for-init", test_cmdline_for_init);
     g_test_add_func("/translate/image", test_image);
+    g_test_add_func("/translate/key-in-latin-1", test_key_in_latin_1);
     g_test_add_func("/translate/uuid", test_uuid);
     return g_test_run();
 }
