@@ -77,17 +77,20 @@ static const struct vm_file *file_at(const struct vm_spec *spec, const char *des
     return NULL;
 }
 
-/* Whether the mount repeats one before it, as a bind mount that is then remounted with options. */
+/*
+ * Whether the mount repeats one before it, as a bind mount that is then remounted with options.
+ * Where nobody has looked, a source may be missing.
+ */
 static bool is_repeated(struct translation *t, gsize index)
 {
     const struct oci_mount *mount = &t->config->mounts.items[index];
     struct vm_folder *folder = folder_at(t->spec, mount->destination);
     const struct vm_file *file = file_at(t->spec, mount->destination);
-    if (folder != NULL && g_str_equal(folder->source, mount->source)) {
+    if (folder != NULL && g_strcmp0(folder->source, mount->source) == 0) {
         folder->readonly = oci_mount_is_readonly(mount);
         return true;
     }
-    return file != NULL && g_str_equal(file->source, mount->source);
+    return file != NULL && g_strcmp0(file->source, mount->source) == 0;
 }
 
 /* An engine would mount the later one on top; which one a guest mounts last is its own affair. */
