@@ -78,6 +78,9 @@ $(BUILD)/%.1: docs/%.1.scd
 $(GUEST)/initrd.img: tests/guest/build tests/guest/init
 	tests/guest/build $(@D)
 
+$(GUEST)/vmlinux: tests/guest/unpack $(GUEST)/initrd.img
+	tests/guest/unpack $(@D)
+
 $(GUEST)/agent.img: tests/guest/pack $(GUEST)/initrd.img
 	tests/guest/pack $(@D) agent qemu-guest-agent=usr/sbin/qemu-ga
 
@@ -91,7 +94,7 @@ $(GUEST)/debian/disk.qcow2: tests/guest/build-debian
 	tests/guest/build-debian $(GUEST)
 
 man: $(BUILD)/ocivirt.1
-guest: $(GUEST)/initrd.img $(GUEST)/disk.raw $(GUEST)/agent.img $(GUEST)/debian/disk.qcow2
+guest: $(GUEST)/vmlinux $(GUEST)/disk.raw $(GUEST)/agent.img $(GUEST)/debian/disk.qcow2
 
 check: lint check-unit check-native check-container check-leaks
 

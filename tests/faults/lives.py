@@ -183,7 +183,7 @@ class Native(Life):
         guest = PROJECT / "build/guest"
         bundle = self.scratch / order
         bundle.mkdir(exist_ok=True)
-        config = self.config(order, f"{guest}/vmlinuz", f"{guest}/initrd.img", str(bundle))
+        config = self.config(order, f"{guest}/vmlinux", f"{guest}/initrd.img", str(bundle))
         (bundle / "config.json").write_text(json.dumps(config))
         ocivirt = os.environ.get("OCIVIRT", PROJECT / "build/ocivirt")
         command = [ocivirt, "run", "--bundle", bundle, "--root", self.root, "--id", "vm"]

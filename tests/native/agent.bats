@@ -10,7 +10,7 @@ teardown() { common_teardown; }
 	cat "$guest/initrd.img" "$guest/agent.img" >"$BATS_TEST_TMPDIR/initrd.img"
 	mke2fs -q -t ext4 "$BATS_TEST_TMPDIR/disk" 8M
 	status=0
-	"$project/${BUILD:-build}/tests/native/agent" --tap "$root" "$guest/vmlinuz" "$BATS_TEST_TMPDIR/initrd.img" \
+	"$project/${BUILD:-build}/tests/native/agent" --tap "$root" "$guest/vmlinux" "$BATS_TEST_TMPDIR/initrd.img" \
 		"$BATS_TEST_TMPDIR/disk" >"$out" 2>"$err" </dev/null 3>&- || status=$?
 	if [[ $status -ne 0 ]]; then
 		cat "$out" "$err"

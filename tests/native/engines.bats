@@ -22,7 +22,7 @@ teardown() { common_teardown; }
 give_vm() {
 	local volumes=$BATS_TEST_TMPDIR/volumes
 	mkdir -p "$volumes/"{data,vm,scratch}
-	sed -e "1s|{|{ \"vm\": {\"kernel\": {\"path\": \"$guest/vmlinuz\", \"initrd\": \"$guest/initrd.img\", \"parameters\": $(fast_parameters | jq -c '. + ["guest.order=poweroff"]')}},|" \
+	sed -e "1s|{|{ \"vm\": {\"kernel\": {\"path\": \"$guest/vmlinux\", \"initrd\": \"$guest/initrd.img\", \"parameters\": $(fast_parameters | jq -c '. + ["guest.order=poweroff"]')}},|" \
 		-e "s|\"/srv/data\"|\"$volumes/data\"|" -e "s|\"[^\"]*/volumes/\([a-z]*\)/_data\"|\"$volumes/\1\"|" \
 		-e "s|\"/proc/4242/ns/net\"|\"/run/netns/$netns\"|" \
 		-e "s|\"[^\"]*/netns/netns-[^\"]*\"|\"/run/netns/$netns\"|" "$1" >"$bundle/config.json"

@@ -99,6 +99,8 @@ prime_root() {
 }
 
 # config FILTER...: writes the bundle's config.json: a small guest with a kernel and no network, changed by jq filters.
+# The kernel is silent, but for warnings, since what it says would be time, too; $kernel_messages is the filter to hear it.
+kernel_messages='.vm.kernel.parameters -= ["quiet"]'
 config() {
 	local filter=.
 	for part; do
@@ -108,7 +110,7 @@ config() {
 		ociVersion: "1.3.0",
 		annotations: {"org.ocivirt.accel": "tcg", "org.ocivirt.memory": "128M", "org.ocivirt.cpus": "1",
 			"org.ocivirt.network": "none"},
-		vm: {kernel: {path: "\($guest)/vmlinuz", initrd: "\($guest)/initrd.img", parameters: $fast}}
+		vm: {kernel: {path: "\($guest)/vmlinux", initrd: "\($guest)/initrd.img", parameters: ($fast + ["quiet"])}}
 	}' | jq "$filter" >"$bundle/config.json"
 }
 

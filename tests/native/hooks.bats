@@ -75,7 +75,7 @@ told() {
 		sleep 1
 		[[ ! -s ${record%/record}/out ]] && echo silent >"$record/console"
 	END
-	config "$(order poweroff)" "$(hook createContainer look)"
+	config "$(order poweroff)" "$(hook createContainer look)" "$kernel_messages"
 	start
 	finish
 	expect_status 0

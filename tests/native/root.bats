@@ -102,9 +102,9 @@ teardown() { common_teardown; }
 	rmdir "$root"
 	local copy
 	copy=$(mktemp -d /tmp/ocivirt-test.XXXXXX)
-	cp "$ocivirt" "$ocivirt-launch" "$guest/vmlinuz" "$guest/initrd.img" "$copy"
+	cp "$ocivirt" "$ocivirt-launch" "$guest/vmlinux" "$guest/initrd.img" "$copy"
 	chmod -R a+rX "$copy"
-	config "$(order poweroff)" ".vm.kernel = {path: \"$copy/vmlinuz\", initrd: \"$copy/initrd.img\", parameters: .vm.kernel.parameters}"
+	config "$(order poweroff)" ".vm.kernel = {path: \"$copy/vmlinux\", initrd: \"$copy/initrd.img\", parameters: .vm.kernel.parameters}"
 	# sudo leaves no room for core files, and who is no root cannot make any.
 	run prlimit --core=0:0 setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set -all \
 		"$copy/ocivirt" run --bundle "$bundle" --root "$root"

@@ -17,7 +17,7 @@ teardown() { common_teardown; }
 }
 
 @test "the first line of the kernel is there" {
-	config "$(order poweroff)"
+	config "$(order poweroff)" "$kernel_messages"
 	start
 	finish
 	has '\[ +0\.000000\] Linux version'

@@ -11,7 +11,7 @@ rtmin() {
 }
 
 @test "a guest that listens powers off on SIGTERM: status 0" {
-	config "$(order wait)"
+	config "$(order wait)" "$kernel_messages"
 	start
 	wait_for '^guest: listening'
 	kill -TERM "$pid"

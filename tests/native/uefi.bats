@@ -9,8 +9,14 @@ setup() {
 }
 teardown() { common_teardown; }
 
+# uefi_config FILTER...: this firmware starts a kernel as it starts any program, and that says so.
+uefi_config() {
+	config "$(order poweroff)" "$(annotate firmware uefi)" "$(annotate memory 256M)" "$kernel_messages" \
+		".vm.kernel.path = \"$guest/vmlinuz\"" "$@"
+}
+
 @test "UEFI boots a kernel, and its variables survive" {
-	config "$(order poweroff)" "$(annotate firmware uefi)" "$(annotate memory 256M)"
+	uefi_config
 	start
 	finish
 	expect_status 0
@@ -34,8 +40,7 @@ teardown() { common_teardown; }
 	copy=$(mktemp -d /tmp/ocivirt-test.XXXXXX)
 	cp "$ocivirt" "$ocivirt-launch" "$guest/vmlinuz" "$guest/initrd.img" "$copy"
 	chmod -R a+rX "$copy"
-	config "$(order poweroff)" "$(annotate firmware uefi)" "$(annotate memory 256M)" \
-		".vm.kernel = {path: \"$copy/vmlinuz\", initrd: \"$copy/initrd.img\", parameters: .vm.kernel.parameters}"
+	uefi_config ".vm.kernel = {path: \"$copy/vmlinuz\", initrd: \"$copy/initrd.img\", parameters: .vm.kernel.parameters}"
 	run timeout "$PATIENCE" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set -all \
 		"$copy/ocivirt" run --bundle "$bundle" --root "$root"
 	rm -rf "$copy"
@@ -44,7 +49,7 @@ teardown() { common_teardown; }
 }
 
 @test "without a firmware for it the message names the package" {
-	config "$(order poweroff)" "$(annotate firmware uefi)" "$(annotate memory 256M)"
+	uefi_config
 	run -69 unshare -m sh -c 'mount -t tmpfs none /usr/share/qemu/firmware && exec "$@"' sh \
 		"$ocivirt" run --bundle "$bundle" --root "$root"
 	[[ $output == *'there is no UEFI firmware for '*'install it (Debian: '* ]]
