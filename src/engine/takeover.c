@@ -60,6 +60,7 @@ static bool ask_qemu(void *data, GError **error)
     e->hypervisor = hypervisor_open(root, engine_on_hypervisor_event, e, error);
     if (monitor >= 0) {
         g_autofree char *state = qmp_ask_run_state(monitor);
+        e->made.reboots &= g_strcmp0(state, "paused") != 0; /* then it will, once it is resumed */
         e->made.off = g_strcmp0(state, "shutdown") == 0 && !e->made.reboots;
         e->made.lives = state != NULL && !e->made.off;
         close(monitor);
@@ -127,6 +128,9 @@ static void go_on(struct engine *e)
         engine_handle(e, LIFECYCLE_FOUND_RUNNING);
         break;
     case HYPERVISOR_FOUND_PAUSED:
+        if (e->made.reboots) { /* libvirt has reset it, and is about to have it run */
+            break;
+        }
         if (adopted && e->legacy->state == LIFECYCLE_RUNNING) { /* somebody wanted it so */
             log_info("the guest is paused, as it was found; CONT resumes it");
             engine_request(e, ENGINE_PAUSE);

@@ -110,14 +110,14 @@ virtiofsd_pid() {
 	has "virtiofsd, which shares $shared with the guest, is not installed; install it" "$err"
 	within=()
 
-	config "$(mount "$shared/no" /srv/data)" "$(mount /dev/null /srv/null)" "$(mount "$shared" '/srv/a b')" "$(mount "$shared" relative)"
+	config "$(mount "$shared/no" /srv/data)" "$(mount /dev/null /srv/null)" "$(mount "$shared" '/srv/a b')" "$(mount "$shared" /..)"
 	start
 	finish
 	expect_status 78
 	has "config.json:[0-9]+:[0-9]+: mounts\[0\].source: cannot use $shared/no: No such file or directory; put it there" "$err"
 	has 'mounts\[1\].source: /dev/null is not possible in a VM: it is no file, folder or block device' "$err"
 	has 'mounts\[2\].destination: "/srv/a b" cannot be told to the guest' "$err"
-	has 'mounts\[3\].destination: "relative" is not a place for a folder' "$err"
+	has 'mounts\[3\].destination: "/" is not a place for a folder' "$err"
 }
 
 @test "a file that is too large for a copy is refused" {

@@ -51,10 +51,12 @@ checkers_are_content() {
 		# Between two hyphens valgrind speaks of itself.
 		[[ ! -s $report ]] || said+=$(grep -v '^--[0-9]*-- ' "$report" | head -n 60)
 	done
-	[[ -z $said ]] || {
-		echo "$said"
-		return 1
-	}
+	[[ -n $said ]] || return 0
+	echo "$said"
+	# At a thread that is just ending it can stumble itself; then it has looked at nothing, and has spoilt the exit
+	# status: the test is begun again.
+	[[ $said != *'LeakSanitizer has encountered a fatal error'* ]] || BATS_TEST_RETRIES=2
+	return 1
 }
 
 # The processes that belong to the root directory: by their arguments, or since what they say goes to a log in there.
