@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The control API, ROOT/control.sock, as docs/openapi.yaml describes it.
+# bats file_tags=threads
 
 load helpers
 setup() { common_setup; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The commands that talk to a VM that runs: wait, stop, kill, pause, resume, reset, reboot, console, events, stats.
+# bats file_tags=threads
 
 load helpers
 setup() { common_setup; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What the guest's agent does for those who ask: exec, addresses, freeze and thaw.
+# bats file_tags=threads
 
 load helpers
 setup() { common_setup; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Whether a VM is alive and ready: the command health, and probes and metrics on TCP.
+# bats file_tags=threads
 
 load helpers
 setup() { common_setup; }

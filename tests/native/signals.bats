@@ -3,6 +3,7 @@
 #
 # A storm of signals: whatever comes, in whatever order, the VM obeys in the end and nothing piles up.
 # $SIGNALS=10000 takes a minute for them alone.
+# bats file_tags=threads
 
 : "${SIGNALS:=2000}"
 
