@@ -78,7 +78,7 @@ static gboolean on_message(gint link, GIOCondition condition, gpointer data)
     } else if (message.kind == LINK_EXITED) {
         engine_process_exited(linked->engine, message.pid, message.value);
     } else if (request_of_signal(message.value, &request)) {
-        engine_request(linked->engine, request);
+        engine_request_of(linked->engine, request, message.came_at * 1000);
     }
     return G_SOURCE_CONTINUE;
 }

@@ -21,7 +21,7 @@
  */
 
 #define SWEEP_SECONDS 1
-#define FINISH_MS 300
+#define FINISH_MS 1000
 
 /* --- libmicrohttpd on the main loop --- */
 

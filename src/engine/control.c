@@ -118,7 +118,7 @@ void engine_stop(struct engine *e, gint64 timeout_ms)
         if (timeout_ms >= 0) {
             e->legacy->stop_timeout_ms = timeout_ms;
         }
-        engine_begin_stop(e);
+        engine_begin_stop(e, g_get_monotonic_time());
     } else if (timeout_ms >= 0) {
         e->legacy->stop_timeout_ms = engine_ms_since(e->legacy->stop_asked_at) + timeout_ms;
         if (e->legacy->state == LIFECYCLE_ABORTING || e->legacy->state == LIFECYCLE_STOPPING ||

@@ -100,6 +100,14 @@ void engine_renew_deadline(struct engine *e)
     set_deadline(e, time_left(e));
 }
 
+/* libvirt asks no agent of a guest that does not run yet. */
+static void on_asked_agent(void *data, GError *error)
+{
+    struct engine *e = data;
+    e->agent_asked &= error == NULL;
+    on_called(e, error);
+}
+
 static gboolean ask_to_power_off(gpointer data)
 {
     struct engine *e = data;
@@ -116,7 +124,7 @@ static gboolean ask_to_power_off(gpointer data)
     }
     if (method != ENGINE_STOP_ACPI && e->legacy->agent_connected && !e->agent_asked) {
         e->agent_asked = true;
-        calls_push(e->workers, call_ask_agent, on_called, e);
+        calls_push(e->workers, call_ask_agent, on_asked_agent, e);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -259,6 +267,7 @@ static void act(struct engine *e, unsigned actions)
         ask_to_reboot(e);
     }
     if (actions & LIFECYCLE_DO_RESET) {
+        e->legacy->exit_asked = e->config->spec->exit_on_reboot;
         calls_push(e->requests, call_reset, on_request_called, e);
     }
     if (actions & LIFECYCLE_TIMEOUT) {
@@ -325,6 +334,10 @@ static void on_rebooted(struct engine *e)
         control_tell(e, ENGINE_NEWS_REBOOTED);
     }
     e->rebooted_at = g_get_monotonic_time();
+    /* libvirt has a guest that was off for it run, though it is to be paused. */
+    if (e->legacy->state == LIFECYCLE_PAUSED) {
+        calls_push(e->requests, call_suspend, on_called, e);
+    }
 }
 
 static void on_agent(struct engine *e, bool connected)
@@ -346,7 +359,11 @@ void engine_on_hypervisor_event(enum hypervisor_event event, void *data)
         engine_handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_HOST_SHUTDOWN:
-        e->legacy->facts.host_shutdown = true;
+        if (e->legacy->exit_asked) {
+            e->legacy->facts.guest_powered_off = true;
+        } else {
+            e->legacy->facts.host_shutdown = true;
+        }
         engine_handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_CRASHED:
@@ -387,21 +404,21 @@ static void hurry(struct engine *e)
     }
 }
 
-void engine_begin_stop(struct engine *e)
+void engine_begin_stop(struct engine *e, gint64 asked_at)
 {
     hurry(e);
     if (!e->legacy->facts.stop_asked) {
         e->legacy->pause_asked = false;
-        e->legacy->stop_asked_at = g_get_monotonic_time();
+        e->legacy->stop_asked_at = asked_at;
         e->legacy->facts.stop_asked = true;
         engine_handle(e, LIFECYCLE_STOP);
     }
 }
 
 /* Also where somebody else has given it longer than the setting does. */
-static void stop_within_setting(struct engine *e)
+static void stop_within_setting(struct engine *e, gint64 asked_at)
 {
-    engine_begin_stop(e);
+    engine_begin_stop(e, asked_at);
     if (time_left(e) > e->legacy->own_stop_timeout_ms) {
         engine_stop(e, e->legacy->own_stop_timeout_ms);
     }
@@ -409,18 +426,23 @@ static void stop_within_setting(struct engine *e)
 
 /* Whoever asks twice has no more patience; who is the first to ask, after a stop that had another
  * reason, has. */
-static void stop_by_hand(struct engine *e)
+static void stop_by_hand(struct engine *e, gint64 asked_at)
 {
-    gint64 *asked_at = &e->legacy->stop_by_hand_at;
-    if (*asked_at == 0) {
-        *asked_at = g_get_monotonic_time();
-        stop_within_setting(e);
-    } else if (engine_ms_since(*asked_at) >= ONE_STOP_MS) {
+    gint64 *first = &e->legacy->stop_by_hand_at;
+    if (*first == 0) {
+        *first = asked_at;
+        stop_within_setting(e, asked_at);
+    } else if (asked_at - *first >= ONE_STOP_MS * 1000) {
         engine_request(e, ENGINE_FORCE);
     }
 }
 
 void engine_request(struct engine *e, enum engine_request request)
+{
+    engine_request_of(e, request, g_get_monotonic_time());
+}
+
+void engine_request_of(struct engine *e, enum engine_request request, gint64 made_at)
 {
     static const enum lifecycle_event events[] = {
         [ENGINE_FORCE] = LIFECYCLE_FORCE,   [ENGINE_PAUSE] = LIFECYCLE_PAUSE,
@@ -437,7 +459,7 @@ void engine_request(struct engine *e, enum engine_request request)
     }
     bool can_pause = e->legacy->state == LIFECYCLE_RUNNING || e->legacy->state == LIFECYCLE_PAUSED;
     if (request == ENGINE_STOP) {
-        stop_by_hand(e);
+        stop_by_hand(e, made_at);
         return;
     }
     if (request == ENGINE_PAUSE && can_pause) {
@@ -470,7 +492,7 @@ void engine_process_exited(struct engine *e, pid_t pid, int status)
 void engine_orphaned(struct engine *e)
 {
     log_error("the supervisor is gone; the guest is ended in order");
-    stop_within_setting(e);
+    stop_within_setting(e, g_get_monotonic_time());
 }
 
 /* --- the programs beside QEMU --- */
@@ -495,7 +517,7 @@ static void on_helper_lost(void *data)
     struct engine *e = data;
     if (!e->legacy->facts.stop_asked) { /* else it ends for another reason */
         e->legacy->facts.helper_lost = true;
-        engine_begin_stop(e);
+        engine_begin_stop(e, g_get_monotonic_time());
     }
 }
 

@@ -72,6 +72,9 @@ int engine_run(struct engine *engine, GError **error);
 
 /* Both only from the main loop's thread. */
 void engine_request(struct engine *engine, enum engine_request request);
+
+/* The same, of one that was made at @made_at (µs, monotonic): a stop's time counts from there. */
+void engine_request_of(struct engine *engine, enum engine_request request, gint64 made_at);
 void engine_process_exited(struct engine *engine, pid_t pid, int status);
 /* The supervisor is gone: the VM ends in order, and nobody is there to be told of children. */
 void engine_orphaned(struct engine *engine);

@@ -80,7 +80,9 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
                    h->data);
         break;
     case VIR_DOMAIN_EVENT_CRASHED:
-        h->handler(HYPERVISOR_CRASHED, h->data);
+        if (detail != VIR_DOMAIN_EVENT_CRASHED_CRASHLOADED) { /* a kernel for that goes on */
+            h->handler(HYPERVISOR_CRASHED, h->data);
+        }
         break;
     case VIR_DOMAIN_EVENT_SUSPENDED:
         h->handler(detail == VIR_DOMAIN_EVENT_SUSPENDED_IOERROR ? HYPERVISOR_IO_ERROR

@@ -36,9 +36,9 @@ struct engine {
         int pidfd;
         int console; /* a socket */
         enum hypervisor_found found;
-        bool reboots;        /* the guest was about to, before libvirt was asked */
-        bool off;            /* it had powered off */
-        bool lives;          /* QEMU had another answer than that */
+        bool reboots;        /* libvirt was about to reset the guest, before it was asked */
+        bool off;            /* the guest had powered off, and not for that */
+        bool lives;          /* QEMU has answered */
     } made;                  /* by the worker; the main loop gets it when that is done */
     int pidfd;               /* QEMU's; -1: not known yet */
     bool taking_over;        /* libvirt is still to be asked how the VM is */
@@ -82,7 +82,7 @@ struct engine {
 /* An event for the table, and what follows from it. */
 void engine_handle(struct engine *e, enum lifecycle_event event);
 /* Has the guest power off, for whatever reason; nothing if that is under way. */
-void engine_begin_stop(struct engine *e);
+void engine_begin_stop(struct engine *e, gint64 asked_at); /* µs, monotonic */
 /* False and @error: there is no libvirt to ask: the engine before this one was lost, and QEMU is
  * gone as well. */
 bool engine_has_libvirt(const struct engine *e, GError **error);

@@ -28,6 +28,7 @@ struct legacy {
     guint engines_lost;          /* before the one that lives */
     bool was_ready;              /* once */
     bool pause_asked;            /* and not taken back */
+    bool exit_asked;             /* by a reset of a guest that is not to be started again */
     bool adopted;                /* and not yet taken over: it is as its last ocivirt left it */
     bool gave_up;                /* the engine before: it could not take the VM over */
     struct watch_memory console;

@@ -8,11 +8,15 @@
 #include "src/util/error.h"
 #include "src/util/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LOOK_FOR_ROOM_EVERY_MS 1000
+
+#define REBOOT_NOTE "<fakereboot/>"
 
 /*
  * A VM that is there already: another engine made it, and died. QEMU has gone on. What can be done
@@ -21,13 +25,58 @@
  * still to be done: that way a stop which was under way goes on.
  */
 
-/* libvirt reboots a guest by having it power off; whether it was about to is in its notes alone. */
-static bool is_rebooted(const struct engine *e)
+/* libvirt's notes of the VM. */
+static char *notes_path(const struct engine *e)
 {
     g_autofree char *name = g_strconcat("run/qemu/", e->config->spec->name, ".xml", NULL);
-    g_autofree char *path = root_file(e->config->root, name);
+    return root_file(e->config->root, name);
+}
+
+/* libvirt reboots a guest by having it power off; whether it was about to is in its notes alone:
+ * where in there. -1: it was not. */
+static off_t find_reboot(const char *path)
+{
     g_autofree char *notes = NULL;
-    return g_file_get_contents(path, &notes, NULL, NULL) && strstr(notes, "<fakereboot") != NULL;
+    const char *reboot =
+        g_file_get_contents(path, &notes, NULL, NULL) ? strstr(notes, REBOOT_NOTE) : NULL;
+    return reboot != NULL ? reboot - notes : -1;
+}
+
+/* In place, since there may be no room for another file. */
+static void forget_reboot(const char *path, off_t where)
+{
+    static const char nothing[] = "             ";
+    G_STATIC_ASSERT(sizeof(nothing) == sizeof(REBOOT_NOTE));
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || pwrite(fd, nothing, strlen(nothing), where) < 0) {
+        log_warning("%s cannot be written: %s; libvirt may reset the guest", path,
+                    g_strerror(errno));
+    } else {
+        log_warning("the guest was asked to reboot, and was paused before it had; should it "
+                    "still obey, it will power off instead");
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/*
+ * Whether libvirt is about to reset the guest, which has powered off for it. libvirt would take one
+ * that is paused, and was asked to reboot, for such a guest.
+ */
+static bool is_rebooting(const struct engine *e, int monitor)
+{
+    g_autofree char *path = notes_path(e);
+    off_t where = find_reboot(path);
+    if (where < 0) {
+        return false;
+    }
+    g_autofree char *state = monitor >= 0 ? qmp_ask_run_state(monitor) : NULL;
+    if (g_strcmp0(state, "paused") != 0) {
+        return true;
+    }
+    forget_reboot(path, where);
+    return false;
 }
 
 /* Without it libvirt would end the VM. QEMU goes on meanwhile, and can be ended without libvirt. */
@@ -55,14 +104,13 @@ static bool ask_qemu(void *data, GError **error)
     struct engine *e = data;
     const char *root = e->config->root->path;
     wait_for_room(e->config->root);
-    e->made.reboots = is_rebooted(e);
     int monitor = qmp_connect(root);
+    e->made.reboots = is_rebooting(e, monitor);
     e->hypervisor = hypervisor_open(root, engine_on_hypervisor_event, e, error);
     if (monitor >= 0) {
         g_autofree char *state = qmp_ask_run_state(monitor);
-        e->made.reboots &= g_strcmp0(state, "paused") != 0; /* then it will, once it is resumed */
-        e->made.off = g_strcmp0(state, "shutdown") == 0 && !e->made.reboots;
-        e->made.lives = state != NULL && !e->made.off;
+        e->made.off = g_strcmp0(state, "shutdown") == 0;
+        e->made.lives = state != NULL;
         close(monitor);
     }
     return e->hypervisor != NULL;
@@ -112,6 +160,12 @@ static void end_qemu(struct engine *e, enum hypervisor_event why)
     process_signal(e->pidfd, SIGTERM);
 }
 
+/* It has gone with the guest that reboots, perhaps unheard. */
+static void forget_agent(struct engine *e)
+{
+    engine_on_hypervisor_event(HYPERVISOR_AGENT_DOWN, e);
+}
+
 static void go_on(struct engine *e)
 {
     bool adopted = e->legacy->adopted;
@@ -129,6 +183,7 @@ static void go_on(struct engine *e)
         break;
     case HYPERVISOR_FOUND_PAUSED:
         if (e->made.reboots) { /* libvirt has reset it, and is about to have it run */
+            forget_agent(e);
             break;
         }
         if (adopted && e->legacy->state == LIFECYCLE_RUNNING) { /* somebody wanted it so */
@@ -145,7 +200,9 @@ static void go_on(struct engine *e)
         }
         break;
     case HYPERVISOR_FOUND_OFF:
-        if (!e->made.reboots) {
+        if (e->made.reboots) {
+            forget_agent(e);
+        } else {
             end_qemu(e, HYPERVISOR_POWERED_OFF);
         }
         break;
@@ -177,6 +234,10 @@ static void on_asked(void *data, GError *error)
 static void on_qemu_asked(void *data, GError *error)
 {
     struct engine *e = data;
+    if (e->made.off && e->legacy->state == LIFECYCLE_STOPPING) {
+        e->made.reboots = false; /* off is what was asked for since */
+    }
+    e->made.off &= !e->made.reboots;
     if (e->made.off) {
         engine_on_hypervisor_event(HYPERVISOR_POWERED_OFF, e);
     }

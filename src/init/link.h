@@ -19,6 +19,7 @@ struct link_message {
     enum link_kind kind;
     pid_t pid;
     int value;
+    long long came_at; /* of a signal, for which there may have been no engine; ms, monotonic */
 };
 
 /* The engine's end. A descriptor goes with a LINK_KEEP, and stays the caller's. Never blocks. */

@@ -258,7 +258,7 @@ static void handle_signal(struct supervisor *s, const struct signalfd_siginfo *i
 {
     bool ignored = info->ssi_signo == SIGHUP && s->ignores_hangup;
     if (info->ssi_signo != SIGCHLD && !ignored) {
-        tell_engine(s, (struct link_message){LINK_SIGNAL, 0, info->ssi_signo});
+        tell_engine(s, (struct link_message){LINK_SIGNAL, 0, info->ssi_signo, now_ms()});
     }
 }
 

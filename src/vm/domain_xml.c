@@ -148,6 +148,16 @@ static void add_clock(xmlNode *domain, const struct vm_spec *spec)
     }
 }
 
+/* A guest that puts itself to sleep would never be woken, nor hear that it is to power off. */
+static void add_power_management(xmlNode *domain, const struct vm_spec *spec)
+{
+    if (is_x86(spec)) {
+        xmlNode *pm = xml_add(domain, "pm", NULL);
+        xml_add(pm, "suspend-to-mem", "enabled", "no", NULL);
+        xml_add(pm, "suspend-to-disk", "enabled", "no", NULL);
+    }
+}
+
 /* <NAME>LIMIT</NAME>, where there is a limit. */
 static void add_limit(xmlNode *iotune, const char *name, guint64 limit)
 {
@@ -456,6 +466,7 @@ char *domain_xml(const struct vm_spec *spec)
     xml_add_text(domain, "on_poweroff", "destroy", NULL);
     xml_add_text(domain, "on_reboot", spec->exit_on_reboot ? "destroy" : "restart", NULL);
     xml_add_text(domain, "on_crash", "destroy", NULL);
+    add_power_management(domain, spec);
     add_devices(domain, spec);
     add_security_label(domain, spec);
     add_qemu_commandline(domain, qemu, spec);

@@ -57,6 +57,16 @@ teardown() { common_teardown; }
 	has_not '^guest: boot 2'
 }
 
+@test "a reset ends a guest that is not to be started again: status 0" {
+	config "$(order wait)" "$(annotate on-reboot exit)"
+	start
+	wait_for '^guest: ready'
+	kill -$(($(kill -l RTMIN) + 15)) "$pid"
+	finish
+	expect_status 0
+	has_not '^guest: powering off'
+}
+
 @test "no emulator is status 69, with a remedy" {
 	config '.vm.hypervisor = {path: "/nonexistent/qemu"}'
 	start

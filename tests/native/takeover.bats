@@ -50,12 +50,30 @@ wait_for_state() {
 	done
 }
 
-# The guest's counter: each number once, in order, to the last.
+# Whatever ocivirt believes: QEMU's processor stands still.
+guest_stands_still() {
+	local before after
+	before=$(qemu_ticks)
+	sleep 1
+	after=$(qemu_ticks)
+	echo "ticks: $before, $after"
+	((after - before <= 5))
+}
+
+# Processor time of QEMU, in hundredths of a second.
+qemu_ticks() {
+	awk '{ print $14 + $15 }' "/proc/$(qemu_pid)/stat"
+}
+
+# The guest's counter: each number once, in order, to the last; but for what an engine had read when it was lost, and not
+# written.
 expect_no_gap() {
-	grep -a '^guest: count [0-9]' "$out" | tr -d '\r' | awk '
-		$3 != n + 1 { print "gap: " n " to " $3; bad = 1 }
-		{ n = $3 }
-		END { exit bad || !n }'
+	tr -d '\r' <"$out" | grep -aE '^guest: count [0-9]+$' |
+		awk -v most=$((2 * $(grep -c 'another one takes over' "$err" || true))) '
+			$3 <= n { print n ", and then " $3; bad = 1 }
+			$3 > n + 1 { print "gap: " n " to " $3; missing += $3 - n - 1 }
+			{ n = $3 }
+			END { exit bad || missing > most || !n }'
 }
 
 # slow_qemu [SECONDS]: one that takes 3 s to begin with the VM, and what happens meanwhile happens while it is made.
@@ -115,20 +133,20 @@ until_qemu_begins() {
 }
 
 @test "a stop that is under way goes on, with its deadline" {
-	# Longer than it takes to take the VM over.
-	local timeout=4 since
-	[[ -z ${VALGRIND-} ]] || timeout=20
-	config "$(order ignore)" "$(annotate stop-timeout ${timeout}s)"
+	config "$(order ignore)" "$(annotate stop-timeout 20s)"
 	start
 	wait_for '^guest: ready'
+	local since
 	since=$(now_ms)
 	kill -TERM "$pid"
 	wait_for '^guest: power button'
+	sleep 6 # which a deadline that began anew would be late by
 	lose_engine KILL
 	finish
 	expect_status 137
 	has 'did not power off within its stop-timeout' "$err"
-	at_most $((timeout * 1000 + 1500)) "$since"
+	at_least 19900 "$since"
+	[[ ${VALGRIND-} ]] || at_most 25500 "$since"
 }
 
 @test "a guest that is paused stays paused, and can be resumed" {
@@ -475,6 +493,83 @@ start_with_input() {
 	kill -TERM "$pid"
 	finish
 	expect_status 0
+}
+
+# The guest powers off for a reboot, and its engine, $engine, is halted and does not know.
+be_off_for_a_reboot() {
+	type_to_guest
+	config "$(order ignore)"
+	start
+	wait_for '^guest: ready'
+	engine=$(engine_pid)
+	in_guest '(sleep 3; order poweroff) >/dev/null 2>&1 &'
+	kill -$(($(kill -l RTMIN) + 5)) "$pid"
+	wait_for '^guest: power button'
+	kill -STOP "$engine"
+	sleep 4 # and no longer: it would be missed
+}
+
+@test "a guest that is off for a reboot is not started again when it is to be stopped by now" {
+	local engine
+	be_off_for_a_reboot
+	kill -TERM "$pid"
+	kill -KILL "$engine"
+	finish
+	expect_status 0
+	[[ $(grep -c '^guest: boot' "$out") -eq 1 ]]
+	expect_nothing_left
+}
+
+@test "a guest that is off for a reboot is paused when it has been reset" {
+	local engine
+	be_off_for_a_reboot
+	kill -TSTP "$pid"
+	kill -KILL "$engine"
+	wait_for 'the guest rebooted' "$err"
+	sleep 1
+	[[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == paused ]]
+	guest_stands_still
+	kill -CONT "$pid"
+	wait_for '^guest: boot 2'
+	kill -QUIT "$pid"
+	finish
+	expect_status 137
+}
+
+@test "a guest that was asked to reboot and has not is paused still, and not reset, in the next engine" {
+	config "$(order ignore)" "$(order count)"
+	start
+	wait_for '^guest: count 2'
+	kill -$(($(kill -l RTMIN) + 5)) "$pid"
+	wait_for '^guest: power button'
+	kill -TSTP "$pid"
+	wait_for_state paused
+	lose_engine KILL
+	has 'asked to reboot, and was paused before it had' "$err"
+	sleep 1
+	guest_stands_still
+	kill -CONT "$pid"
+	local counted
+	counted=$(grep -c '^guest: count' "$out")
+	wait_for "^guest: count $((counted + 20))"
+	[[ $(grep -c '^guest: boot' "$out") -eq 1 ]]
+	expect_no_gap
+	kill -QUIT "$pid"
+	finish
+	expect_status 137
+}
+
+@test "a stop's time counts from the signal, though it came while the engine hung" {
+	config "$(order ignore)" "$(annotate stop-timeout 60s)"
+	start
+	wait_for '^guest: ready'
+	kill -STOP "$(engine_pid)"
+	kill -TERM "$pid"
+	wait_for 'asking the guest to power off' "$err"
+	[[ $(grep -m 1 'asking the guest' "$err") == *'it has '[345][0-9].* ]]
+	kill -QUIT "$pid"
+	finish
+	expect_status 137
 }
 
 @test "an adopted VM is ended in order when engines go on dying" {

@@ -115,12 +115,13 @@ static int die_once(const struct supervisor_start *start, void *data)
         g_assert_cmpint(write(ends[1], "kept", 5), ==, 5);
         link_keep(start->link, ends[0]);
         kill(getppid(), SIGTERM);
-        g_usleep(100 * 1000);
+        g_usleep(300 * 1000);
         raise(SIGKILL);
     }
     g_assert_cmpint(read(start->kept, seen->kept, sizeof(seen->kept)), ==, 5);
     struct link_message message = receive(start->link);
     g_assert_cmpint(message.kind, ==, LINK_SIGNAL);
+    g_assert_cmpint(g_get_monotonic_time() / 1000 - message.came_at, >=, 100);
     seen->signals[0] = message.value;
     return 7;
 }
@@ -360,15 +361,22 @@ static int count_signals(const struct supervisor_start *start, void *data)
     }
 }
 
+/* One after the other: of those that wait together the lowest is first. */
 static void send_signals(pid_t supervisor)
 {
+    struct sigaction hangup;
+    sigaction(SIGHUP, NULL, &hangup);
     while (seen->engines == 0) {
         g_usleep(1000);
     }
     static const int signals[] = {SIGHUP, SIGTERM, SIGWINCH, SIGUSR2};
     for (gsize i = 0; i < G_N_ELEMENTS(signals); i++) {
+        int before = seen->signal_count;
+        bool ignored = signals[i] == SIGHUP && hangup.sa_handler == SIG_IGN;
         kill(supervisor, signals[i]);
-        g_usleep(20 * 1000);
+        for (int ms = 0; ms < 10000 && seen->signal_count == before && !ignored; ms++) {
+            g_usleep(1000);
+        }
     }
 }
 
