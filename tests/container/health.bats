@@ -25,9 +25,11 @@ healthy_within() {
 
 @test "podman's health check: not ready, ready, paused, and its log has the line" {
 	config "$(order wait)"
-	start -e 'OCIVIRT_READY=console:^guest: listening' --health-cmd 'ocivirt health' --health-interval disable --health-retries 1
-	wait_for 'guest running after'
+	start --interactive -e 'OCIVIRT_READY=console:^guest: run: well' --health-cmd 'ocivirt health' --health-interval disable \
+		--health-retries 1
+	wait_for '^guest: ready'
 	run -1 podman healthcheck run "$name"
+	echo "order run 'echo well'" | podman attach --no-stdin=false "$name" >/dev/null &
 	healthy_within "$name"
 	podman exec "$name" ocivirt pause
 	run -1 podman healthcheck run "$name"

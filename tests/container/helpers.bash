@@ -8,7 +8,7 @@ source "$BATS_TEST_DIRNAME/../common.bash"
 
 project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 image=${IMAGE:-localhost/ocivirt:latest}
-: "${PATIENCE:=90}"
+: "${PATIENCE:=300}"
 
 podman() {
 	"$project/hack/podman" "$@" 3>&-

@@ -24,14 +24,22 @@ teardown() { common_teardown; }
 }
 
 @test "the image boots something by itself" {
+	said() {
+		local deadline=$((SECONDS + PATIENCE))
+		until grep -qsaE -- "$1" "$out" || ((SECONDS >= deadline)); do
+			sleep 0.2
+		done
+	}
 	status=0
 	timeout "$PATIENCE" "$project/hack/podman" run -i --name "$name" "$image" >"$out" 2>"$err" 3>&- < <(
-		sleep 15
+		exec 3>&-
+		said 'vm:[^ ]*# '
 		echo 'echo in-$(echo the)-guest'
-		sleep 1
+		said 'in-the-guest'
 		echo exit
-		sleep 30
+		said '^guest: powering off' # until then there is somebody at the keyboard
 	) || status=$?
+	kill $! 2>/dev/null || true
 	expect_status 0
 	has 'This is a virtual machine'
 	has 'in-the-guest'

@@ -24,7 +24,7 @@ teardown() { common_teardown; }
 	local asked
 	asked=$(now_ms)
 	podman stop "$name" >/dev/null
-	at_most 4500 "$asked"
+	at_most 9500 "$asked" # podman kills after 10 s
 	finish
 	expect_status 137
 	has 'stop-timeout and was ended: QEMU got SIGTERM' "$err"
@@ -41,7 +41,7 @@ teardown() { common_teardown; }
 }
 
 @test "a second SIGTERM ends it at once" {
-	config "$(order ignore)"
+	config "$(order ignore)" "$(annotate stop-timeout 60s)"
 	start
 	wait_for '^guest: ready'
 	podman kill --signal TERM "$name" >/dev/null
@@ -51,15 +51,24 @@ teardown() { common_teardown; }
 	asked=$(now_ms)
 	podman kill --signal TERM "$name" >/dev/null
 	finish
-	at_most 2000 "$asked"
+	at_most 30000 "$asked"
 	expect_status 137
 	has 'at once, as asked' "$err"
 }
 
 @test "a stop during the start ends cleanly" {
 	config "$(order wait)" "$(annotate stop-timeout 1s)"
+	local deadline
 	for delay in 0 0.05 0.1 0.2 0.5; do
-		start
+		rm -f "$BATS_TEST_TMPDIR/pid"
+		start --pidfile "$BATS_TEST_TMPDIR/pid"
+		# Before PID 1 has blocked SIGTERM the kernel drops it; one that comes later must not be lost.
+		deadline=$((SECONDS + PATIENCE))
+		until [[ $(<"/proc/$(<"$BATS_TEST_TMPDIR/pid")/status") =~ ^Name:.ocivirt.*SigBlk:.([0-9a-f]+) ]] &&
+			((16#${BASH_REMATCH[1]} & 1 << 14)); do
+			((SECONDS < deadline))
+			sleep 0.01
+		done
 		sleep $delay
 		podman kill --signal TERM "$name" >/dev/null
 		finish

@@ -19,7 +19,7 @@ from processes import children, name_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 # A guest under TCG, with others beside it, has its time.
-PATIENCE = 90
+PATIENCE = 300
 # Programs that serve the VM's devices.
 HELPERS = ["passt", "virtiofsd"]
 
@@ -53,7 +53,7 @@ class Life:
                 "org.ocivirt.accel": "tcg",
                 "org.ocivirt.memory": "128M",
                 "org.ocivirt.cpus": "1",
-                "org.ocivirt.stop-timeout": "12s",
+                "org.ocivirt.stop-timeout": "40s",
                 "org.ocivirt.publish": "none",
             },
             "mounts": [{"type": "bind", "source": shared, "destination": "/srv/shared",
@@ -252,7 +252,7 @@ class Native(Life):
 
     def check_left(self, tidy):
         # A guest whose supervisor was killed is ended in order.
-        deadline = time.monotonic() + 25
+        deadline = time.monotonic() + 90
         while self.left() and time.monotonic() < deadline:
             time.sleep(0.05)
         if self.left():
@@ -350,10 +350,16 @@ class Container(Life):
             time.sleep(0.05)
         return int(self.podman("wait", self.name))
 
+    def state(self):
+        return self.podman("inspect", self.name, "--format", "{{.State.Status}}")
+
     def check_left(self, tidy):
-        state = self.podman("inspect", self.name, "--format", "{{.State.Status}}")
-        if state != "exited":
-            raise Violation(f"the container is {state}")
+        # podman notices a moment later.
+        deadline = time.monotonic() + 30
+        while (state := self.state()) != "exited":
+            if time.monotonic() > deadline:
+                raise Violation(f"the container is {state}")
+            time.sleep(0.2)
 
     def start_again(self):
         self.write("poweroff")

@@ -27,6 +27,14 @@ inventory() {
 	"$project/hack/podman" ps --all --quiet | sort
 }
 
+# insist SIGNAL: until the container has ended; the kernel drops what comes before PID 1 has blocked its signals.
+insist() {
+	for _ in {1..30}; do
+		"$podman" kill --signal "$1" "$name"
+		! timeout 10 "$podman" wait "$name" || return 0
+	done
+}
+
 # one WAY NUMBER: a container's whole life.
 one() {
 	local way=$1 name=ocivirt-leak-$2-$$ options=()
@@ -39,12 +47,12 @@ one() {
 	"$podman" run --detach --name "$name" -v "$bundles:/etc/ocivirt:ro" "${options[@]}" "$image" >/dev/null
 	case $way in
 	stop | readonly) sleep 3 && "$podman" stop "$name" ;;
-	early) sleep "0.$2" && "$podman" kill --signal TERM "$name" ;;
-	force) sleep 3 && "$podman" kill --signal QUIT "$name" ;;
+	early) sleep "0.$2" && insist TERM ;;
+	force) sleep 3 && insist QUIT ;;
 	kill) sleep "0.$2" && "$podman" kill --signal KILL "$name" ;;
 	restart) sleep 1 && "$podman" restart --time 2 "$name" && "$podman" stop --time 2 "$name" ;;
 	esac >/dev/null 2>&1 || true
-	timeout 90 "$podman" wait "$name" >/dev/null
+	timeout "$PATIENCE" "$podman" wait "$name" >/dev/null
 	"$podman" rm "$name" >/dev/null
 }
 
@@ -63,8 +71,8 @@ one() {
 	chmod -R a+rX "$BATS_TEST_TMPDIR"
 
 	inventory >"$BATS_TEST_TMPDIR/before"
-	export -f one
-	export project image BATS_TEST_TMPDIR
+	export -f one insist
+	export project image PATIENCE BATS_TEST_TMPDIR
 	for ((i = 0; i < CONTAINERS; i++)); do
 		echo "${ways[i % ${#ways[@]}]} $((i + 10))"
 	done | xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' one 3>&-

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* For all of it. */
-#define PATIENCE_S 480
+#define PATIENCE_S 1500
 
 static char **arguments;
 static struct root root;
@@ -264,13 +264,13 @@ static void test_timeout(void)
 {
     struct answer answer;
     gint64 before = g_get_monotonic_time();
-    run_shell(&answer, "sleep 100", 700);
+    run_shell(&answer, "sleep 100", 5000);
     gint64 passed_ms = (g_get_monotonic_time() - before) / 1000;
     g_assert_no_error(answer.error);
     g_assert_cmpint(answer.result.end, ==, AGENT_EXEC_TIMED_OUT);
     g_assert_cmpint(answer.result.pid, >, 0);
-    g_assert_cmpint(passed_ms, >=, 700);
-    g_assert_cmpint(passed_ms, <, 20000);
+    g_assert_cmpint(passed_ms, >=, 5000);
+    g_assert_cmpint(passed_ms, <, 60000);
     answer_clear(&answer);
 }
 

@@ -231,7 +231,10 @@ described() {
 		((SECONDS < deadline))
 		sleep 0.1
 	done
-	lifecycle paused
+	until lifecycle paused; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
 	[[ $(cat "$BATS_TEST_TMPDIR"/stats.* | grep -c '^50[0-9]$') -eq 4 ]]
 	# shellcheck disable=SC2086 # a list
 	wait $asked

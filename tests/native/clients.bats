@@ -221,7 +221,8 @@ ends_soon() {
 		((SECONDS < deadline))
 		sleep 0.1
 	done
-	run -69 "$ocivirt" console --root "$root"
+	sleep 1
+	run -69 timeout 20 "$ocivirt" console --root "$root"
 	[[ $output == *'16 clients are attached'* ]]
 	client resume
 	for i in {1..16}; do

@@ -5,7 +5,7 @@
 load helpers
 load network
 setup() {
-	PATIENCE=600 # it boots in a minute where nothing else runs
+	PATIENCE=1800 # it boots in a minute where nothing else runs
 	common_setup
 	# Not where the tree is a volume: what is on one is written directly.
 	debian=$BATS_TEST_TMPDIR/debian.qcow2
@@ -23,7 +23,7 @@ teardown() {
 # debian_config FILTER...: a config that boots it, changed by jq filters.
 debian_config() {
 	config 'del(.vm.kernel)' '.vm.image = {path: "'"$debian"'", format: "qcow2"}' '.hostname = "mickey"' \
-		"$(annotate memory 768M)" "$(annotate stop-timeout 60s)" "$@"
+		"$(annotate memory 768M)" "$(annotate stop-timeout 600s)" "$@"
 }
 
 # What the guest is to do; and to say on its console, beside a login prompt, when cloud-init has done the rest.

@@ -33,7 +33,8 @@ agent_appears() {
 
 # A command that takes its time, until the agent is asked for it twice a second only, and in between can be halted.
 begin_slow_command() {
-	guest_exec -- sh -c 'touch /slow; sleep 4; rm /slow; echo done; exit 5' >"$BATS_TEST_TMPDIR/slow" 2>&1 3>&- &
+	guest_exec -- sh -c 'rm -f /go; touch /slow; until [ -e /go ]; do sleep 0.2; done; rm /slow; echo done; exit 5' \
+		>"$BATS_TEST_TMPDIR/slow" 2>&1 3>&- &
 	slow=$!
 	local deadline=$((SECONDS + PATIENCE))
 	until guest_exec -- busybox test -e /slow; do
@@ -45,6 +46,7 @@ begin_slow_command() {
 
 expect_slow_command() {
 	local result=0
+	guest_exec -- busybox touch /go
 	wait "$slow" || result=$?
 	echo "$result: $(<"$BATS_TEST_TMPDIR/slow")"
 	[[ $result -eq 5 && $(<"$BATS_TEST_TMPDIR/slow") == 'done' ]]
@@ -81,8 +83,8 @@ expect_slow_command() {
 		LC_ALL=$locale run -0 guest_exec -e 'A=ä' -- sh -c 'echo "$A$0"' '→'
 		[[ $output == 'ä→' ]]
 	done
-	run -124 guest_exec --timeout 300ms -- busybox sleep 100
-	[[ $output == *'has not ended within 300ms; it runs on, as pid '* ]]
+	run -124 guest_exec --timeout 5s -- busybox sleep 100
+	[[ $output == *'has not ended within 5s; it runs on, as pid '* ]]
 	run -127 guest_exec -- /no/such/command
 	[[ $output == *'/no/such/command'* ]]
 	run -127 guest_exec -- no-such-word
@@ -208,4 +210,23 @@ expect_slow_command() {
 	run -69 client addresses
 	client kill
 	finish
+}
+
+@test "a paused guest that is stopped by its agent is asked once it runs" {
+	agent_config "$(order wait)" "$(annotate stop-method agent)" "$(annotate stop-timeout 40s)"
+	start
+	agent_appears
+	# What the agent calls, and the guest has not.
+	run -0 guest_exec -- sh -c 'mkdir -p /sbin && printf "#!/bin/sh\norder poweroff\n" >/sbin/shutdown && chmod 755 /sbin/shutdown'
+	kill -TSTP "$pid"
+	local deadline=$((SECONDS + PATIENCE))
+	until [[ $(client state | jq -r .vm.lifecycle) == paused ]]; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	kill -TERM "$pid"
+	finish
+	expect_status 0
+	has '^guest: powering off'
+	has_not '^guest: power button'
 }

@@ -11,7 +11,7 @@ ocivirt=${OCIVIRT:-$project/build/ocivirt}
 guest=$project/build/guest
 
 # Under TCG, with other tests beside it, a guest has its time.
-: "${PATIENCE:=60}"
+: "${PATIENCE:=240}"
 
 common_setup() {
 	bundle=$BATS_TEST_TMPDIR/bundle
@@ -110,7 +110,7 @@ config() {
 	done
 	jq -n --arg guest "$guest" --argjson fast "$(fast_parameters)" '{
 		ociVersion: "1.3.0",
-		annotations: {"org.ocivirt.accel": "tcg", "org.ocivirt.memory": "128M", "org.ocivirt.cpus": "1",
+		annotations: {"org.ocivirt.accel": "tcg", "org.ocivirt.memory": "128M", "org.ocivirt.cpus": "1", "org.ocivirt.stop-timeout": "20s",
 			"org.ocivirt.network": "none"},
 		vm: {kernel: {path: "\($guest)/vmlinux", initrd: "\($guest)/initrd.img", parameters: ($fast + ["quiet"])}}
 	}' | jq "$filter" >"$bundle/config.json"

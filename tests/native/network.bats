@@ -42,8 +42,8 @@ time.sleep(600)' 3>&- &
 	# Not from_outside: its process would be the shell's, and the server that one's child.
 	ip netns exec "$outside" python3 -m http.server 8000 --bind 10.88.0.1 --directory "$bundle" >/dev/null 2>&1 3>&- 9>&- &
 	local server=$!
-	sleep 1
-	in_guest '(printf "GET /config.json HTTP/1.0\r\n\r\n"; sleep 2) | nc 10.88.0.1 8000 | head -n 1'
+	until from_outside ss -Hltn 'sport = 8000' | grep -q 8000; do sleep 0.1; done
+	in_guest '(printf "GET /config.json HTTP/1.0\r\n\r\n"; sleep 10) | nc 10.88.0.1 8000 | head -n 1'
 	kill "$server"
 	[[ $status -eq 0 && $output == *"200 OK"* ]]
 	from_outside timeout "$PATIENCE" python3 -c '
@@ -53,7 +53,7 @@ s.bind(("10.88.0.1", 53))
 question, address = s.recvfrom(1000)
 answer = question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:]
 s.sendto(answer + b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x0a\x01\x02\x03", address)' 3>&- 9>&- &
-	sleep 1
+	until from_outside ss -Hlun 'sport = 53' | grep -q 53; do sleep 0.1; done
 	in_guest 'nslookup -type=a name.example 10.88.0.1'
 	[[ $output == *10.1.2.3* ]]
 	kill -QUIT "$pid"
@@ -221,7 +221,8 @@ while True:
 		passt_replaced "$first"
 		has_not 'guest: power' # the guest did not notice
 		[[ $(from_outside curl -sS -m 60 http://10.88.0.2:8080/big | wc -c) == 30000000 ]]
-		for _ in {1..5}; do
+		for _ in {1..15}; do
+			! grep -q 'again and again' "$err" || break
 			first=$(passt_pid)
 			kill -KILL "$first"
 			deadline=$((SECONDS + PATIENCE))

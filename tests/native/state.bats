@@ -116,7 +116,7 @@ field() {
 		last=$(jq -r '.status' "$root/instance.json")
 		[[ $seen == *"$last" ]] || seen+=" $last"
 	done
-	[[ " creating created running" == "$seen"* || $seen == " creating running" ]]
+	[[ $seen =~ ^(\ creating)?(\ created)?(\ running)?$ ]]
 	for _ in {1..50}; do
 		last=$(jq -r '.status' "$root/instance.json")
 		[[ $last != running ]] || break

@@ -20,7 +20,7 @@ rtmin() {
 	gone=$(now_ms)
 	finish
 	expect_status 0
-	at_most 1000 "$gone"
+	at_most 10000 "$gone" # libvirt alone would wait for 40 s
 	has '^guest: power button'
 }
 
@@ -37,7 +37,7 @@ rtmin() {
 }
 
 @test "a guest that ignores the button is ended at stop-timeout: status 137, and the log names the rung" {
-	config "$(order ignore)" "$(annotate stop-timeout 3s)"
+	config "$(order ignore)" "$(annotate stop-timeout 8s)"
 	start
 	wait_for '^guest: ready'
 	local asked
@@ -45,8 +45,8 @@ rtmin() {
 	kill -TERM "$pid"
 	finish
 	expect_status 137
-	at_most 4000 "$asked"
-	at_least 2900 "$asked"
+	at_most 20000 "$asked"
+	at_least 7900 "$asked"
 	has 'did not power off within its stop-timeout and was ended: QEMU got SIGTERM' "$err"
 	# Asked at once, and again every second.
 	[[ $(grep -c '^guest: power button' "$out") -ge 2 ]]
@@ -72,11 +72,11 @@ expect_force() {
 	kill -TERM "$pid"
 	finish
 	expect_status 137
-	at_most 1000 "$asked"
+	at_most 20000 "$asked"
 }
 
 @test "a second stop signal ends it at once: status 137" {
-	config "$(order ignore)"
+	config "$(order ignore)" "$(annotate stop-timeout 60s)"
 	start
 	wait_for '^guest: ready'
 	kill -TERM "$pid"
@@ -133,7 +133,8 @@ expect_force() {
 	kill -QUIT "$pid"
 	finish
 	expect_status 137
-	at_most 1500 "$asked"
+	at_least 500 "$asked"
+	at_most 10000 "$asked" # the next rung would be 30 s later
 	has 'SIGKILL, since SIGTERM did not help' "$err"
 }
 
@@ -180,10 +181,13 @@ expect_force() {
 	start
 	wait_for '^guest: count 5'
 	kill -TSTP "$pid"
-	sleep 1
-	local before
-	before=$(grep -c '^guest: count' "$out")
-	sleep 1
+	local before=0 deadline=$((SECONDS + PATIENCE))
+	until [[ $(grep -c '^guest: count' "$out") -eq $before ]]; do
+		((SECONDS < deadline))
+		before=$(grep -c '^guest: count' "$out")
+		sleep 1
+	done
+	sleep 2
 	[[ $(grep -c '^guest: count' "$out") -eq $before ]]
 	kill -CONT "$pid"
 	wait_for "^guest: count $((before + 5))"
