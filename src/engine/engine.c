@@ -43,6 +43,13 @@ static void on_request_called(void *data, GError *error)
     on_called(data, error);
 }
 
+static void on_reset(void *data, GError *error)
+{
+    struct engine *e = data;
+    e->legacy->exit_asked &= error == NULL;
+    on_request_called(e, error);
+}
+
 bool engine_has_libvirt(const struct engine *e, GError **error)
 {
     if (e->hypervisor == NULL) {
@@ -100,14 +107,6 @@ void engine_renew_deadline(struct engine *e)
     set_deadline(e, time_left(e));
 }
 
-/* libvirt asks no agent of a guest that does not run yet. */
-static void on_asked_agent(void *data, GError *error)
-{
-    struct engine *e = data;
-    e->agent_asked &= error == NULL;
-    on_called(e, error);
-}
-
 static gboolean ask_to_power_off(gpointer data)
 {
     struct engine *e = data;
@@ -124,7 +123,7 @@ static gboolean ask_to_power_off(gpointer data)
     }
     if (method != ENGINE_STOP_ACPI && e->legacy->agent_connected && !e->agent_asked) {
         e->agent_asked = true;
-        calls_push(e->workers, call_ask_agent, on_asked_agent, e);
+        calls_push(e->workers, call_ask_agent, on_called, e);
     }
     return G_SOURCE_CONTINUE;
 }
@@ -268,7 +267,7 @@ static void act(struct engine *e, unsigned actions)
     }
     if (actions & LIFECYCLE_DO_RESET) {
         e->legacy->exit_asked = e->config->spec->exit_on_reboot;
-        calls_push(e->requests, call_reset, on_request_called, e);
+        calls_push(e->requests, call_reset, on_reset, e);
     }
     if (actions & LIFECYCLE_TIMEOUT) {
         engine_renew_deadline(e);
@@ -329,6 +328,9 @@ static void on_looked_for_internal_error(void *data, GError *error)
 
 static void on_rebooted(struct engine *e)
 {
+    if (e->legacy->state >= LIFECYCLE_LEAVING) {
+        return; /* libvirt does it nevertheless, until QEMU has ended */
+    }
     if (e->rebooted_at == 0 || engine_ms_since(e->rebooted_at) > ONE_REBOOT_MS) {
         log_info("the guest rebooted");
         control_tell(e, ENGINE_NEWS_REBOOTED);
@@ -359,7 +361,7 @@ void engine_on_hypervisor_event(enum hypervisor_event event, void *data)
         engine_handle(e, LIFECYCLE_GUEST_LEAVES);
         break;
     case HYPERVISOR_HOST_SHUTDOWN:
-        if (e->legacy->exit_asked) {
+        if (e->legacy->exit_asked && !e->legacy->facts.sent_term) {
             e->legacy->facts.guest_powered_off = true;
         } else {
             e->legacy->facts.host_shutdown = true;

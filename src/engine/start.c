@@ -334,6 +334,7 @@ static void on_resumed(void *data, GError *error)
         }
         return;
     }
+    e->agent_asked = false; /* libvirt asks none of a guest that does not run */
     if (!e->legacy->facts.guest_ran) {
         start_note_running(e);
     }

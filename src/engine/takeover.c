@@ -16,6 +16,7 @@
 
 #define LOOK_FOR_ROOM_EVERY_MS 1000
 
+#define ASK_OF_REBOOT 5 /* a second each */
 #define REBOOT_NOTE "<fakereboot/>"
 
 /*
@@ -71,7 +72,10 @@ static bool is_rebooting(const struct engine *e, int monitor)
     if (where < 0) {
         return false;
     }
-    g_autofree char *state = monitor >= 0 ? qmp_ask_run_state(monitor) : NULL;
+    g_autofree char *state = NULL;
+    for (int tries = 0; tries < ASK_OF_REBOOT && monitor >= 0 && state == NULL; tries++) {
+        state = qmp_ask_run_state(monitor);
+    }
     if (g_strcmp0(state, "paused") != 0) {
         return true;
     }
@@ -166,6 +170,14 @@ static void forget_agent(struct engine *e)
     engine_on_hypervisor_event(HYPERVISOR_AGENT_DOWN, e);
 }
 
+static void go_on_running(struct engine *e)
+{
+    if (!e->legacy->facts.guest_ran) {
+        start_note_running(e);
+    }
+    engine_handle(e, LIFECYCLE_FOUND_RUNNING);
+}
+
 static void go_on(struct engine *e)
 {
     bool adopted = e->legacy->adopted;
@@ -176,17 +188,14 @@ static void go_on(struct engine *e)
         g_timeout_add(ENGINE_LAST_WORD_MS, end_stranger, e); /* unless it is about to end */
         break;
     case HYPERVISOR_FOUND_RUNNING:
-        if (!e->legacy->facts.guest_ran) {
-            start_note_running(e);
-        }
-        engine_handle(e, LIFECYCLE_FOUND_RUNNING);
+        e->legacy->exit_asked = false;
+        go_on_running(e);
         break;
     case HYPERVISOR_FOUND_PAUSED:
         if (e->made.reboots) { /* libvirt has reset it, and is about to have it run */
             forget_agent(e);
-            break;
-        }
-        if (adopted && e->legacy->state == LIFECYCLE_RUNNING) { /* somebody wanted it so */
+            go_on_running(e);
+        } else if (adopted && e->legacy->state == LIFECYCLE_RUNNING) { /* somebody wanted it so */
             log_info("the guest is paused, as it was found; CONT resumes it");
             engine_request(e, ENGINE_PAUSE);
         } else {
@@ -202,6 +211,7 @@ static void go_on(struct engine *e)
     case HYPERVISOR_FOUND_OFF:
         if (e->made.reboots) {
             forget_agent(e);
+            go_on_running(e);
         } else {
             end_qemu(e, HYPERVISOR_POWERED_OFF);
         }
@@ -236,6 +246,9 @@ static void on_qemu_asked(void *data, GError *error)
     struct engine *e = data;
     if (e->made.off && e->legacy->state == LIFECYCLE_STOPPING) {
         e->made.reboots = false; /* off is what was asked for since */
+    }
+    if (e->made.off && e->made.reboots) {
+        forget_agent(e);
     }
     e->made.off &= !e->made.reboots;
     if (e->made.off) {

@@ -253,7 +253,6 @@ sum_of_fill() {
 	done
 	filter=".mounts = [range(64) | {destination: \"/dev/disk\(.)\", type: \"bind\", source: \"$volume/\(.).raw\"}]"
 	config "$filter" "$(annotate memory 256M)" "$(order disk-write,first,disk0)" "$(order disk-write,last,disk63)" "$(order poweroff)"
-	PATIENCE=240
 	start
 	finish
 	expect_status 0

@@ -23,6 +23,15 @@ time.sleep(600)' 3>&- &
 	until "${within[@]}" ss -Hltn 'sport = 3000' | grep -q 3000; do sleep 0.1; done
 }
 
+# listens_outside -ltn|-lun PORT: somebody does, by now.
+listens_outside() {
+	local deadline=$((SECONDS + PATIENCE))
+	until from_outside ss -H "$1" "sport = $2" | grep -q "$2"; do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+}
+
 @test "the guest has the container's address, MTU and ports" {
 	network_create
 	type_to_guest
@@ -42,7 +51,7 @@ time.sleep(600)' 3>&- &
 	# Not from_outside: its process would be the shell's, and the server that one's child.
 	ip netns exec "$outside" python3 -m http.server 8000 --bind 10.88.0.1 --directory "$bundle" >/dev/null 2>&1 3>&- 9>&- &
 	local server=$!
-	until from_outside ss -Hltn 'sport = 8000' | grep -q 8000; do sleep 0.1; done
+	listens_outside -ltn 8000
 	in_guest '(printf "GET /config.json HTTP/1.0\r\n\r\n"; sleep 10) | nc 10.88.0.1 8000 | head -n 1'
 	kill "$server"
 	[[ $status -eq 0 && $output == *"200 OK"* ]]
@@ -53,7 +62,7 @@ s.bind(("10.88.0.1", 53))
 question, address = s.recvfrom(1000)
 answer = question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:]
 s.sendto(answer + b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x0a\x01\x02\x03", address)' 3>&- 9>&- &
-	until from_outside ss -Hlun 'sport = 53' | grep -q 53; do sleep 0.1; done
+	listens_outside -lun 53
 	in_guest 'nslookup -type=a name.example 10.88.0.1'
 	[[ $output == *10.1.2.3* ]]
 	kill -QUIT "$pid"

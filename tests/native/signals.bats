@@ -53,7 +53,6 @@ memory() {
 	# A sanitizer keeps what was freed.
 	[[ ${SANITIZE-}${VALGRIND-} ]] || (($(memory) - before < 8192))
 	[[ $(grep -c 'engine process' "$err") -eq 0 ]]
-	PATIENCE=150
 	kill -TERM "$pid"
 	finish
 	expect_status 0

@@ -502,7 +502,7 @@ be_off_for_a_reboot() {
 	start
 	wait_for '^guest: ready'
 	engine=$(engine_pid)
-	in_guest '(sleep 3; order poweroff) >/dev/null 2>&1 &'
+	in_guest '(until [ -e /run/pressed ]; do sleep 0.1; done; sleep 2; order poweroff) >/dev/null 2>&1 &'
 	kill -$(($(kill -l RTMIN) + 5)) "$pid"
 	wait_for '^guest: power button'
 	kill -STOP "$engine"
@@ -546,11 +546,11 @@ be_off_for_a_reboot() {
 	wait_for_state paused
 	lose_engine KILL
 	has 'asked to reboot, and was paused before it had' "$err"
-	sleep 1
-	guest_stands_still
-	kill -CONT "$pid"
 	local counted
 	counted=$(grep -c '^guest: count' "$out")
+	guest_stands_still
+	[[ $(grep -c '^guest: count' "$out") -eq $counted ]]
+	kill -CONT "$pid"
 	wait_for "^guest: count $((counted + 20))"
 	[[ $(grep -c '^guest: boot' "$out") -eq 1 ]]
 	expect_no_gap

@@ -3,10 +3,7 @@
 # A guest that boots by UEFI, whose variables stay where its disks are.
 
 load helpers
-setup() {
-	PATIENCE=240 # the firmware takes its time
-	common_setup
-}
+setup() { common_setup; }
 teardown() { common_teardown; }
 
 # uefi_config FILTER...: this firmware starts a kernel as it starts any program, and that says so.
