@@ -14,8 +14,11 @@ api() {
 
 # answers STATUS PATH [CURL-OPTION...]: checks the status; the body is $body. An error's has a message.
 answers() {
-	local answer
-	answer=$(api "${@:2}")
+	local answer tries=0
+	# 55 is curl's word for a broken pipe: who is refused while it still sends may not come to read why.
+	until answer=$(api "${@:2}"); do
+		[[ $? -eq 55 && $((tries += 1)) -le 5 ]] || return 1
+	done
 	body=$(head -n -1 <<<"$answer")
 	if [[ $(tail -n 1 <<<"$answer") != "$1" ]]; then
 		echo "$2 is answered with: $answer"
