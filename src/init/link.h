@@ -15,10 +15,11 @@ enum link_kind {
     LINK_KEEP, /* with a descriptor (SCM_RIGHTS), to be handed to the next engine */
 };
 
+/* Without padding, which would be sent as it comes. */
 struct link_message {
     enum link_kind kind;
     pid_t pid;
-    int value;
+    long long value;
     long long came_at; /* of a signal, for which there may have been no engine; ms, monotonic */
 };
 
