@@ -115,6 +115,7 @@ by_ssh() {
 	expect_status 0
 }
 
+# bats test_tags=long
 @test "the same Debian boots by UEFI" {
 	write_user_data
 	mapfile -t filters < <(told)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Whoever dies: the guest goes on, or ends in order, and nothing is left behind.
-# bats file_tags=threads
 
 setup() {
 	source "$BATS_TEST_DIRNAME/helpers.bash"
