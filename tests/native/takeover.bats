@@ -35,6 +35,15 @@ kill_all() {
 	pid=
 }
 
+# A VM that counts, and whose ocivirt has been killed; its QEMU is $qemu.
+leave_vm_alone() {
+	config "$(order count)"
+	start --id vm
+	wait_for '^guest: count 3'
+	qemu=$(qemu_pid)
+	kill_all
+}
+
 # expect_nothing_left: neither a process nor what goes with the VM.
 expect_nothing_left() {
 	[[ -z $(pgrep -f -- "$root") ]]
@@ -297,12 +306,8 @@ start_with_input() {
 }
 
 @test "a VM is left alone by an ocivirt that cannot go on with it, and knows whose it is" {
-	config "$(order count)"
-	start --id vm
-	wait_for '^guest: count 3'
 	local qemu
-	qemu=$(qemu_pid)
-	kill_all
+	leave_vm_alone
 	# An address that nobody has here (RFC 5737).
 	run -69 env OCIVIRT_HTTP=203.0.113.1:80 "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
 	[[ $output == *"203.0.113.1"* && $output == *"runs on without an ocivirt (QEMU has pid $qemu)"* ]]
@@ -318,12 +323,8 @@ start_with_input() {
 }
 
 @test "a VM is left alone by an ocivirt that has not what libvirt needs" {
-	config "$(order count)"
-	start --id vm
-	wait_for '^guest: count 3'
 	local qemu
-	qemu=$(qemu_pid)
-	kill_all
+	leave_vm_alone
 	run -69 setpriv --bounding-set -setpcap "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
 	[[ $output == *"CAP_SETPCAP"* ]]
 	run -70 env LIBVIRT_DRIVER_DIR=/nonexistent "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
