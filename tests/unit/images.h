@@ -3,6 +3,7 @@
 
 /* Disk images, in a directory that a test has for itself. */
 
+#include "tests/unit/expect.h"
 #include "tests/unit/remove.h"
 
 #include <gio/gio.h>
@@ -42,10 +43,13 @@ static void run(const char *program, ...)
     g_ptr_array_add(words, NULL);
     g_autoptr(GError) error = NULL;
     g_autoptr(GSubprocess) process =
-        g_subprocess_newv((const char *const *)words->pdata, G_SUBPROCESS_FLAGS_NONE, &error);
+        g_subprocess_newv((const char *const *)words->pdata,
+                          G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
     g_assert_no_error(error);
-    g_assert_true(g_subprocess_wait_check(process, NULL, &error));
+    g_autofree char *said = NULL;
+    g_subprocess_communicate_utf8(process, NULL, NULL, &said, NULL, &error);
     g_assert_no_error(error);
+    expect(said, g_subprocess_get_successful(process));
 }
 
 /* A new image NAME, with qemu-img's @options or NULL; the caller owns its path. */
