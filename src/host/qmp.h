@@ -14,5 +14,6 @@ char *qmp_run_state(const char *answer, gsize length);
  * already. The caller closes it. */
 int qmp_connect(const char *root);
 
-/* QEMU's RunState. NULL: no answer within a second. Blocks. */
+/* QEMU's RunState as it is now, also where an earlier question was answered too late. NULL: no
+ * answer within a second. Blocks. */
 char *qmp_ask_run_state(int monitor);
