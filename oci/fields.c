@@ -117,7 +117,8 @@ static const struct oci_field iomem_fields[] = {
 
 static const struct oci_field hw_fields[] = {
     {"deviceTree", .type = OCI_STRING, .flags = OCI_BUNDLE_PATH | OCI_EMPTY_IS_UNSET,
-     AT(vm.hw.device_tree), .fate = OCI_HONOURED, .tells = "the device tree blob"},
+     AT(vm.hw.device_tree), .fate = OCI_HONOURED, .tells = "the device tree blob",
+     .judge = oci_judge_device_tree},
     {"vcpus", .type = OCI_UINT, AT(vm.hw.vcpus), .min = 1, .max = OCI_MAX_CPUS,
      .note = "how many CPUs", .fate = OCI_HONOURED, .tells = "the number of CPUs",
      .judge = oci_judge_vcpus},
@@ -157,16 +158,18 @@ const struct oci_field oci_fields_config[] = {
      .tells = "the version that the file is read by: any 1.x.y"},
     {"hostname", .type = OCI_STRING, .flags = OCI_EMPTY_IS_UNSET, AT(hostname),
      .is_valid = oci_value_is_host_name,
-     .shape = "a host name: at most 64 letters, digits, '-' and '.', and neither '-' nor '.' in "
-              "front",
+     .shape =
+         "a host name: at most 64 letters, digits, '-', '_' and '.', and neither '-' nor '.' in "
+         "front",
      .fate = OCI_HONOURED,
      .tells = "with vm.kernel, as its parameter systemd.hostname=; a disk that boots itself is "
               "told by cloud-init's data and a system credential of systemd",
      .judge = oci_judge_hostname},
     {"domainname", .type = OCI_STRING, .flags = OCI_EMPTY_IS_UNSET, AT(domainname),
      .is_valid = oci_value_is_host_name,
-     .shape = "a domain name: at most 64 letters, digits, '-' and '.', and neither '-' nor '.' in "
-              "front",
+     .shape =
+         "a domain name: at most 64 letters, digits, '-', '_' and '.', and neither '-' nor '.' in "
+         "front",
      .fate = OCI_GUEST_INIT, .tells = "the guest names itself"},
     {"annotations", .type = OCI_MAP, .flags = OCI_EACH, AT(annotations), .note = "an annotation",
      .fate = OCI_HONOURED,

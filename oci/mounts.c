@@ -48,11 +48,6 @@ static bool is_kernels(const char *destination)
     return g_str_equal(destination, "/dev");
 }
 
-bool oci_mount_is_of_kernel(const char *type)
-{
-    return g_strv_contains(kernel_types, type);
-}
-
 /* A device of the host at its own place. */
 static bool is_device_of_host(const struct oci_mount *mount)
 {
@@ -72,20 +67,31 @@ bool oci_mounts_bind_all_devices(const struct oci_config *config)
     return false;
 }
 
-bool oci_mount_is_bind(const struct oci_mount *mount)
+/* mount(8): then the type is not looked at. */
+static bool has_bind_option(const struct oci_mount *mount)
 {
     const char *const *options = (const char *const *)mount->options;
+    return options != NULL &&
+           (g_strv_contains(options, "bind") || g_strv_contains(options, "rbind"));
+}
+
+bool oci_mount_is_bind(const struct oci_mount *mount)
+{
     return mount->type == NULL || g_str_equal(mount->type, "bind") ||
-           g_str_equal(mount->type, "none") ||
-           (options != NULL &&
-            (g_strv_contains(options, "bind") || g_strv_contains(options, "rbind")));
+           g_str_equal(mount->type, "none") || has_bind_option(mount);
+}
+
+bool oci_mount_is_of_kernel(const struct oci_mount *mount)
+{
+    return mount->type != NULL && !has_bind_option(mount) &&
+           g_strv_contains(kernel_types, mount->type);
 }
 
 enum oci_mount_role oci_mount_role(const struct oci_config *config, const struct oci_mount *mount,
                                    enum oci_source_kind source)
 {
     const char *destination = mount->destination != NULL ? mount->destination : "";
-    if ((mount->type != NULL && oci_mount_is_of_kernel(mount->type)) || is_kernels(destination)) {
+    if (oci_mount_is_of_kernel(mount) || is_kernels(destination)) {
         return OCI_MOUNT_GUESTS;
     }
     if (g_strv_contains(engine_places, destination) || oci_device_is_usual(destination) ||

@@ -35,8 +35,8 @@ bool oci_mounts_bind_all_devices(const struct oci_config *config);
 /* Of canonical paths. */
 bool oci_mount_is_at_or_below(const char *path, const char *place);
 
-/* Whether file systems of that type hold nothing but what a kernel makes up: "proc", "tmpfs". */
-bool oci_mount_is_of_kernel(const char *type);
+/* Whether it is of a file system that holds nothing but what a kernel makes up: "proc", "tmpfs". */
+bool oci_mount_is_of_kernel(const struct oci_mount *mount);
 
 /* Whether a file or folder is to be there once more: its type says so, or an option, or there is no
  * type. Else a file system is to be made of its source. */

@@ -70,22 +70,41 @@ static void check_boot(const struct oci_config *config, struct oci_problems *pro
     }
 }
 
-/*
- * What becomes a word of the domain: a character that XML cannot write would silently be another
- * one there. Nor does libvirt's schema know paths with a line break.
- */
+/* A problem; NULL: there is none. The caller owns it. */
+static char *unwritable(const char *text, bool is_file)
+{
+    const char *end = NULL;
+    if (!g_utf8_validate(text, -1, &end)) {
+        return g_strdup_printf("must not hold the byte 0x%02X, which is no UTF-8, and cannot be "
+                               "written in the domain XML",
+                               (guint8)*end);
+    }
+    for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        if (!xmlIsCharQ(c) || (is_file && (c == '\n' || c == '\r'))) {
+            return g_strdup_printf("must not hold the character U+%04X, which cannot be written in "
+                                   "the domain XML",
+                                   c);
+        }
+    }
+    return NULL;
+}
+
+bool oci_rules_check_text(const char *text, bool is_file, const char *where,
+                          struct oci_problems *problems)
+{
+    g_autofree char *problem = unwritable(text, is_file);
+    if (problem != NULL) {
+        oci_problems_add(problems, where, "%s", problem);
+    }
+    return problem == NULL;
+}
+
 static void check_text(struct oci_problems *problems, const char *path, const char *text,
                        bool is_file)
 {
-    for (const char *p = text; p != NULL && *p != '\0'; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
-        if (!xmlIsCharQ(c) || (is_file && (c == '\n' || c == '\r'))) {
-            oci_problems_add(problems, path,
-                             "must not hold the character U+%04X, which cannot be written in the "
-                             "domain XML",
-                             c);
-            return;
-        }
+    if (text != NULL) {
+        oci_rules_check_text(text, is_file, path, problems);
     }
 }
 

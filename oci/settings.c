@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+/* Bytes: what a file, or a memory, can have at most; in whole sectors, and so without overflow when
+ * it is rounded up. */
+#define MAX_SIZE ((guint64)G_MAXINT64 / 4096 * 4096)
+
 enum kind {
     WORD,     /* one of words; the member is an enum, whose values count the words */
     NAME,     /* char *: one of QEMU's names */
@@ -277,7 +281,9 @@ static char *parse(const struct setting *setting, const char *text, struct oci_s
         return g_strdup_printf("\"%s\" is not a whole number from 1 to %d", shown, OCI_MAX_CPUS);
     case SIZE:
         if (quantity_parse_size(text, member) && *(guint64 *)member > 0) {
-            return NULL;
+            return *(guint64 *)member <= MAX_SIZE
+                       ? NULL
+                       : g_strdup_printf("\"%s\" is too much; less than 8 EiB is possible", shown);
         }
         return g_strdup_printf("\"%s\" is not a size such as 536870912, 512M or 1GiB", shown);
     case DURATION:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "oci/devices.h"
 #include "oci/document.h"
+#include "oci/rules.h"
 #include "oci/translation.h"
 #include "oci/words.h"
 
@@ -270,7 +271,7 @@ static struct vm_disk *add_disk(struct translation *t, const struct wish *wish)
         return NULL;
     }
     const char *image = find_image(t, wish);
-    if (image == NULL) {
+    if (image == NULL || !oci_rules_check_text(image, true, wish->where, t->problems)) {
         return NULL;
     }
     const char *format = wish->format != NULL ? wish->format : format_of_name(image);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "oci/document.h"
+#include "oci/rules.h"
 #include "oci/translation.h"
 
 #include <string.h>
@@ -122,10 +123,20 @@ static bool check_destination(struct translation *t, gsize index)
             return false;
         }
     }
+    g_autofree char *where = oci_path_element("mounts", index, "destination");
+    if (!oci_rules_check_text(destination, true, where, t->problems)) {
+        return false;
+    }
     if (g_str_equal(destination, "/")) {
         mount_problem(t, index, "destination",
                       "\"%s\" is not a place for a folder: it must be a path in the guest, such as "
                       "/srv/data",
+                      destination);
+        return false;
+    }
+    if (oci_mount_is_at_or_below(destination, VM_FILES_DESTINATION)) {
+        mount_problem(t, index, "destination",
+                      "\"%s\" is where the guest finds the copies of files; name another place",
                       destination);
         return false;
     }
@@ -156,6 +167,7 @@ static void add_folder(struct translation *t, gsize index)
     struct vm_folder *folder = new_folder(t, tag);
     folder->source = g_strdup(mount->source);
     folder->destination = g_strdup(mount->destination);
+    folder->origin = oci_path_element("mounts", index, NULL);
     folder->readonly = oci_mount_is_readonly(mount);
 }
 

@@ -20,6 +20,16 @@ static void use(const struct uses *uses, const char *path, const char *what)
     }
 }
 
+/* Who replaces them runs as ocivirt does, the next time that it, or a helper, is started. */
+static void use_programs(const struct uses *uses, const struct oci_config *config,
+                         const struct oci_host *host)
+{
+    use(uses, translate_emulator(config, host), "QEMU");
+    use(uses, "/proc/self/exe", "ocivirt itself");
+    use(uses, "/usr/lib", "the folder of the system's libraries");
+    use(uses, "/etc/ld.so.cache", "the list of the system's libraries");
+}
+
 static void use_text(const char *path, void *data)
 {
     use(data, path, "a file that a setting names");
@@ -85,7 +95,7 @@ void oci_translate_each_use(const struct oci_config *config, const struct oci_se
     oci_settings_each_file(settings, use_text, &uses);
     use(&uses, host->root, "the root directory");
     use(&uses, host->file, "this configuration");
-    use(&uses, config->vm.hypervisor.path, "QEMU");
+    use_programs(&uses, config, host);
     use(&uses, config->vm.kernel.path, "the kernel");
     use(&uses, config->vm.kernel.initrd, "the initrd");
     use(&uses, config->vm.hw.device_tree, "the device tree");
@@ -116,9 +126,8 @@ static const char *end_of(char **way)
 
 struct reach {
     struct translation *t;
-    gsize index;        /* of the mount of the folder, */
-    const char *folder; /* what its source says, */
-    const char *real;   /* and where that is */
+    const struct vm_folder *folder;
+    const char *real; /* where its source really is */
 };
 
 /* What the guest could replace on the way to @path; NULL: nothing. */
@@ -147,9 +156,9 @@ static void keep_out_of_reach(const char *path, const char *what, void *data)
     g_auto(GStrv) way = way_to(reach->t->host, path);
     const char *place = within_reach(reach, way, what);
     if (place != NULL) {
-        g_autofree char *folder = with_place(reach->folder, reach->real);
+        g_autofree char *folder = with_place(reach->folder->source, reach->real);
         g_autofree char *file = with_place(path, place);
-        g_autofree char *where = oci_path_element("mounts", reach->index, "source");
+        g_autofree char *where = oci_path_child(reach->folder->origin, "source");
         oci_problems_add(reach->t->problems, where,
                          "the guest could write to all of %s, and %s, %s, is in there; share the "
                          "folder read-only (option ro), or put that somewhere else",
@@ -160,13 +169,12 @@ static void keep_out_of_reach(const char *path, const char *what, void *data)
 void translate_check_writable_folders(struct translation *t)
 {
     /* Where there are too many, that is said already. */
-    bool worth_it = t->spec->folders->len > 0 && !oci_problems_any(t->problems);
-    for (gsize i = 0; worth_it && i < t->config->mounts.length; i++) {
-        const struct oci_mount *mount = &t->config->mounts.items[i];
-        if (mount->source != NULL && !oci_mount_is_readonly(mount) &&
-            oci_translate_mount_role(t->config, t->host, i) == OCI_MOUNT_FOLDER) {
-            g_auto(GStrv) way = way_to(t->host, mount->source);
-            struct reach reach = {t, i, mount->source, end_of(way)};
+    guint folders = oci_problems_any(t->problems) ? 0 : t->spec->folders->len;
+    for (guint i = 0; i < folders; i++) {
+        const struct vm_folder *folder = g_ptr_array_index(t->spec->folders, i);
+        if (!folder->readonly && folder->source != NULL) {
+            g_auto(GStrv) way = way_to(t->host, folder->source);
+            struct reach reach = {t, folder, end_of(way)};
             oci_translate_each_use(t->config, t->settings, t->host, keep_out_of_reach, &reach);
         }
     }

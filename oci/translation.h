@@ -14,6 +14,8 @@ struct translation {
     gsize vfio_groups; /* so far */
 };
 
+/* QEMU: the config's own, or the system's; NULL: there is none. */
+const char *translate_emulator(const struct oci_config *config, const struct oci_host *host);
 /* The QEMU process: limits, priorities, label, network namespace. */
 void translate_process(struct translation *t);
 /* Network devices and published ports. */
@@ -28,6 +30,8 @@ void translate_firmware(struct translation *t);
 /* What the guest is told of itself: cloud-init, Ignition, system credentials. After the disks, the
  * folders and the firmware. */
 void translate_first_boot(struct translation *t);
+/* CPUs and memory. After all that needs memory beside the guest's: network devices, folders. */
+void translate_size(struct translation *t);
 /* vm.image, mounts and linux.devices, as far as they are disks. */
 void translate_disks(struct translation *t);
 /* What else is in linux.devices, and the limits of blockIO on the disks that are there by then. */

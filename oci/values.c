@@ -39,7 +39,7 @@ bool oci_value_is_host_name(const char *text)
 {
     gsize length = strlen(text);
     return length <= 64 && *text != '-' && *text != '.' &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
                length;
 }
 

@@ -10,7 +10,7 @@ bool oci_value_is_cpu_list(const char *text); /* "0-3,5" */
 /* The same with the spaces that the schema of execCPUAffinity allows. */
 bool oci_value_is_loose_cpu_list(const char *text);
 
-/* hostname(7): letters, digits, '-' and '.', at most 64 of them. */
+/* Letters, digits, '-' and '.' (hostname(7)), and '_', which engines take; at most 64 of them. */
 bool oci_value_is_host_name(const char *text);
 /* Linux's dev_valid_name(): 1 to 15 characters, no '/', ':' or space, not "." or "..". */
 bool oci_value_is_interface(const char *text);

@@ -72,13 +72,17 @@ void oci_judge_memory(const struct oci_situation *s, gsize index, struct oci_ver
     }
 }
 
-/* A limit that the container's own is below. */
+/* A limit that the container's own is below, or that there is no memory for. */
 static void say_less(const struct oci_situation *s, struct oci_verdict *verdict)
 {
     if (s->spec != NULL &&
         s->spec->memory_kib * 1024 < (guint64)s->config->resources.memory.limit.value) {
         g_autofree char *text = g_steal_pointer(&verdict->text);
-        verdict->text = g_strconcat(text, ", which is what the container's own limit leaves", NULL);
+        verdict->text = g_strconcat(text,
+                                    s->host->memory_limit > 0
+                                        ? ", which is what the container's own limit leaves"
+                                        : ", since the limit is more than the machine has",
+                                    NULL);
     }
 }
 
@@ -122,12 +126,19 @@ void oci_judge_mems(const struct oci_situation *s, gsize index, struct oci_verdi
     }
 }
 
-/* Nothing of libvirt's says the like of flags. */
+/* What nothing of libvirt's, or a guest's, has the like of. */
+static void add_ignored(struct oci_verdict *verdict, const char *what)
+{
+    if (verdict->fate == OCI_HONOURED) {
+        g_autofree char *text = g_steal_pointer(&verdict->text);
+        verdict->text = g_strconcat(text, "; but its ", what, " are ignored", NULL);
+    }
+}
+
 static void add_flags(struct oci_verdict *verdict, char **flags)
 {
-    if (verdict->fate == OCI_HONOURED && flags != NULL && flags[0] != NULL) {
-        g_autofree char *text = g_steal_pointer(&verdict->text);
-        verdict->text = g_strconcat(text, "; but its flags are ignored", NULL);
+    if (flags != NULL && flags[0] != NULL) {
+        add_ignored(verdict, "flags");
     }
 }
 
@@ -203,6 +214,14 @@ void oci_judge_device(const struct oci_situation *s, gsize index, struct oci_ver
         say(verdict, OCI_IMPOSSIBLE, "a guest cannot have a %s of the host",
             g_str_equal(device->type, "p") ? "FIFO" : "character device");
         break;
+    }
+}
+
+void oci_judge_device_tree(const struct oci_situation *s, gsize index, struct oci_verdict *verdict)
+{
+    (void)index;
+    if (s->host->arch == VM_ARCH_X86_64 && s->config->vm.kernel.path == NULL) {
+        say(verdict, OCI_IGNORED, "on x86_64 QEMU hands it to the kernel of vm.kernel alone");
     }
 }
 
@@ -282,7 +301,7 @@ void oci_judge_mount(const struct oci_situation *s, gsize index, struct oci_verd
     const struct oci_mount *mount = &s->config->mounts.items[index];
     switch (oci_translate_mount_role(s->config, s->host, index)) {
     case OCI_MOUNT_GUESTS:
-        if (mount->type != NULL && oci_mount_is_of_kernel(mount->type)) {
+        if (oci_mount_is_of_kernel(mount)) {
             say(verdict, OCI_IGNORED, "the guest mounts its own %s on %s", mount->type,
                 mount->destination);
         } else {
@@ -306,6 +325,9 @@ void oci_judge_mount(const struct oci_situation *s, gsize index, struct oci_verd
         say(verdict, OCI_IMPOSSIBLE, "there is nothing that a guest can have at %s",
             mount->source != NULL ? mount->source : mount->destination);
         break;
+    }
+    if (mount->uid_mappings.length > 0 || mount->gid_mappings.length > 0) {
+        add_ignored(verdict, "uidMappings and gidMappings");
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/facts.h"
+#include "cmd/ocivirt/commands.h"
 #include "oci/devices.h"
 #include "src/host/interfaces.h"
 #include "src/host/image_file.h"
@@ -263,13 +264,16 @@ struct facts *facts_new(const struct oci_config *config, const struct oci_settin
     facts->ways =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
     facts->images = g_ptr_array_new_with_free_func(image_file_free);
+    facts->emulator = find_emulator(vm_arch_native(), NULL);
     find_devices(facts, config);
     find_mounts(facts, config);
     find_network(facts, config);
     facts->host = (struct oci_host){
         .arch = vm_arch_native(),
         .cpus = limits_cpus(),
+        .memory = limits_physical_memory(),
         .memory_limit = limits_memory(),
+        .emulator = facts->emulator,
         .id = facts->id,
         .root = facts->root,
         .file = facts->file,

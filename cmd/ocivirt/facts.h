@@ -25,8 +25,8 @@ struct facts {
     char *launcher;
 };
 
-/* @file is config.json; NULL: it is no file. @accel, the emulator and the launcher are for the
- * caller to fill in. Looks at the system, changes nothing. */
+/* @file is config.json; NULL: it is no file. @accel and the launcher are for the caller to fill in.
+ * Looks at the system, changes nothing. */
 struct facts *facts_new(const struct oci_config *config, const struct oci_settings *settings,
                         const char *id, const char *root, const char *file);
 void facts_free(struct facts *facts);

@@ -67,21 +67,38 @@ char *find_emulator(enum vm_arch arch, GError **error)
     return g_steal_pointer(&found);
 }
 
-/* The config's own hypervisor, or one that is installed. */
-static char *choose_emulator(const struct oci_config *config, enum vm_arch arch, GError **error)
+/* 0, or the errno with which it cannot be executed. */
+static int try_program(const char *path)
+{
+    if (access(path, X_OK) < 0) {
+        return errno;
+    }
+    return g_file_test(path, G_FILE_TEST_IS_REGULAR) ? 0 : EACCES;
+}
+
+/* The config's own hypervisor; true: it names none. */
+static bool check_named_emulator(const struct oci_config *config, GError **error)
 {
     const char *named = config->vm.hypervisor.path;
-    if (named == NULL) {
-        return find_emulator(arch, error);
+    int reason = named != NULL ? try_program(named) : 0;
+    if (reason == 0) {
+        return true;
     }
-    if (access(named, X_OK) < 0) {
-        error_set_errno(error, ERROR_UNAVAILABLE, errno,
-                        "cannot execute vm.hypervisor.path %s; install it, or leave the property "
-                        "out to use the installed QEMU",
-                        named);
+    error_set_errno(error, ERROR_UNAVAILABLE, reason,
+                    "cannot execute the QEMU of vm.hypervisor.path, %s; install it, or leave the "
+                    "property out to use the installed QEMU",
+                    named);
+    return false;
+}
+
+/* Or one that is installed; the caller owns it. */
+static char *choose_emulator(const struct oci_config *config, enum vm_arch arch, GError **error)
+{
+    if (!check_named_emulator(config, error)) {
         return NULL;
     }
-    return g_strdup(named);
+    const char *named = config->vm.hypervisor.path;
+    return named != NULL ? g_strdup(named) : find_emulator(arch, error);
 }
 
 static bool choose_accel(enum oci_accel wanted, enum vm_accel *accel, GError **error)
@@ -142,12 +159,11 @@ static void decode(struct machine *machine)
 static bool find_means(struct machine *machine, GError **error)
 {
     struct facts *facts = machine->facts;
-    facts->emulator = choose_emulator(machine->config, facts->host.arch, error);
-    if (facts->emulator == NULL) {
+    g_autofree char *emulator = choose_emulator(machine->config, facts->host.arch, error);
+    if (emulator == NULL) {
         return false;
     }
-    facts->launcher = launch_emulator_path(machine->root.path, facts->emulator, error);
-    facts->host.emulator = facts->emulator;
+    facts->launcher = launch_emulator_path(machine->root.path, emulator, error);
     facts->host.launcher = facts->launcher;
     return facts->launcher != NULL &&
            choose_accel(machine->settings.accel, &facts->host.accel, error);
@@ -180,6 +196,15 @@ static bool check_hugepages(const struct vm_spec *spec, GError **error)
     return false;
 }
 
+/* For who only asks what is wrong; the rest is found out for a machine that is to run. */
+static void check_means(struct machine *machine)
+{
+    g_autoptr(GError) error = NULL;
+    if (!check_named_emulator(machine->config, &error)) {
+        oci_problems_add(&machine->problems, "vm.hypervisor.path", "%s", error->message);
+    }
+}
+
 static bool translate(struct machine *machine, const struct options *options,
                       enum machine_purpose purpose, GError **error)
 {
@@ -188,6 +213,9 @@ static bool translate(struct machine *machine, const struct options *options,
         facts_new(machine->config, &machine->settings, options->id, machine->root.path, file);
     machine->facts->host.accel =
         machine->settings.accel == OCI_ACCEL_TCG ? VM_ACCEL_TCG : VM_ACCEL_KVM;
+    if (purpose == MACHINE_TO_CHECK) {
+        check_means(machine);
+    }
     if (oci_problems_any(&machine->problems)) {
         return true;
     }

@@ -139,14 +139,18 @@ unsigned limits_cpus(void)
     return MAX(1, quota > 0 ? MIN(quota, affine) : affine);
 }
 
+guint64 limits_physical_memory(void)
+{
+    return (guint64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
 guint64 limits_memory(void)
 {
     guint64 limit = 0;
     walk_up("", "memory.max", take_smaller, &limit);
     walk_up("memory", "memory.limit_in_bytes", take_smaller, &limit);
     /* What is more than there is limits nothing; v1 writes "no limit" as such a number. */
-    guint64 physical = (guint64)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    return limit >= physical ? 0 : limit;
+    return limit >= limits_physical_memory() ? 0 : limit;
 }
 
 static void count_oom_kills(const char *text, void *data)

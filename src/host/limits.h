@@ -8,6 +8,9 @@
 /* CPUs: the affinity mask, or less where a CPU quota is smaller (rounded up); at least 1. */
 unsigned limits_cpus(void);
 
+/* Bytes that the machine has. */
+guint64 limits_physical_memory(void);
+
 /* Bytes; the smallest limit of this cgroup and those around it that can be seen. 0: none. */
 guint64 limits_memory(void);
 

@@ -57,16 +57,6 @@ unsigned cpulist_count(const struct cpulist *list)
     return count;
 }
 
-bool cpulist_overlap(const struct cpulist *a, const struct cpulist *b)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(a->bits); i++) {
-        if (a->bits[i] & b->bits[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void cpulist_intersect(struct cpulist *list, const struct cpulist *other)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(list->bits); i++) {

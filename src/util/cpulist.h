@@ -19,7 +19,6 @@ struct cpulist {
 /* All of @text must be a list that is not empty, nor longer than that. */
 bool cpulist_parse(const char *text, struct cpulist *list);
 unsigned cpulist_count(const struct cpulist *list);
-bool cpulist_overlap(const struct cpulist *a, const struct cpulist *b);
 /* Takes out what is not in @other. */
 void cpulist_intersect(struct cpulist *list, const struct cpulist *other);
 /* Takes out all but the first. */

@@ -37,6 +37,7 @@ static void folder_free(void *data)
     g_free(folder->tag);
     g_free(folder->source);
     g_free(folder->destination);
+    g_free(folder->origin);
     g_free(folder->socket);
     g_free(folder);
 }

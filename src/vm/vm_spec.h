@@ -97,6 +97,7 @@ struct vm_folder {
     char *source;      /* absolute path on the host */
     char *destination; /* absolute path in the guest */
     bool readonly;
+    char *origin; /* JSON path of its mount; NULL: it is ocivirt's own */
     char *socket; /* that its virtiofsd listens on */
 };
 

@@ -176,3 +176,24 @@ wrong() {
 	run -78 "$ocivirt" validate --bundle "$bundle"
 	[[ $output == *"and a hook, $shared/sub/../../hook (at $shared/sub), is in there"* ]]
 }
+
+@test "nor is what ocivirt runs within a guest's reach" {
+	local shared
+	for shared in /usr "$(dirname "$(realpath "$ocivirt")")" /usr/bin; do
+		config ".mounts = [{destination: \"/srv\", type: \"bind\", source: \"$shared\"}]"
+		run -78 "$ocivirt" validate --bundle "$bundle"
+		[[ $output == *"could write to all of $shared"* ]]
+		config ".mounts = [{destination: \"/srv\", type: \"bind\", source: \"$shared\", options: [\"ro\"]}]"
+		run -0 "$ocivirt" validate --bundle "$bundle"
+	done
+}
+
+@test "validate looks whether the QEMU that the file names can be run" {
+	local path
+	for path in /nonexistent/qemu /usr /etc/passwd; do
+		config ".vm.hypervisor = {path: \"$path\"}"
+		run -78 "$ocivirt" validate --bundle "$bundle"
+		[[ $output == *"vm.hypervisor.path: cannot execute the QEMU of vm.hypervisor.path, $path"* ]]
+		run -69 "$ocivirt" run --bundle "$bundle" --root "$root"
+	done
+}

@@ -65,23 +65,6 @@ static void test_length(void)
     g_assert_false(cpulist_parse(longer, &list));
 }
 
-static void test_overlap(void)
-{
-    static const struct {
-        const char *a, *b;
-        bool overlap;
-    } pairs[] = {
-        {"0", "0", true},      {"0", "1", false},        {"0-3", "3-5", true},
-        {"0-2", "3-5", false}, {"8191", "0-8191", true}, {"64", "0", false},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
-        struct cpulist a, b;
-        g_assert_true(cpulist_parse(pairs[i].a, &a) && cpulist_parse(pairs[i].b, &b));
-        expect(pairs[i].a, cpulist_overlap(&a, &b) == pairs[i].overlap);
-        expect(pairs[i].b, cpulist_overlap(&b, &a) == pairs[i].overlap);
-    }
-}
-
 static void test_format(void)
 {
     static const char *const lists[][2] = {
@@ -137,7 +120,6 @@ int main(int argc, char **argv)
     g_test_set_nonfatal_assertions();
     g_test_add_func("/cpulist/parse", test_parse);
     g_test_add_func("/cpulist/length", test_length);
-    g_test_add_func("/cpulist/overlap", test_overlap);
     g_test_add_func("/cpulist/format", test_format);
     g_test_add_func("/cpulist/intersect", test_intersect);
     return g_test_run();

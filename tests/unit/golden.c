@@ -277,13 +277,15 @@ static void find_network(struct surroundings *s, json_t *golden)
 static void surroundings_init(struct surroundings *s, json_t *golden)
 {
     bool aarch64 = is(golden, "arch", "aarch64");
-    guint64 cpus = 2, memory_limit = 0;
+    guint64 cpus = 2, memory = 0, memory_limit = 0;
     take(golden, "cpus", &cpus);
+    take(golden, "memory", &memory);
     take(golden, "memoryLimit", &memory_limit);
     *s = (struct surroundings){
         .host = {.arch = aarch64 ? VM_ARCH_AARCH64 : VM_ARCH_X86_64,
                  .accel = is(golden, "accel", "kvm") ? VM_ACCEL_KVM : VM_ACCEL_TCG,
                  .cpus = cpus,
+                 .memory = memory,
                  .memory_limit = memory_limit,
                  .emulator =
                      aarch64 ? "/usr/bin/qemu-system-aarch64" : "/usr/bin/qemu-system-x86_64",

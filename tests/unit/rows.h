@@ -28,7 +28,7 @@ static const struct sample {
     const char *also_good;
 } samples[] = {
     {"ociVersion", "1.3.0", {"", "1.3", "v1.3.0", "latest"}},
-    {"hostname", "vm-1.example", {"my vm", "-vm", "ä", "vm_1"}},
+    {"hostname", "vm_1.example", {"my vm", "-vm", "ä", "vm+1"}},
     {"domainname", "example.org", {"example org", ".org", "a/b"}},
     {"process.execCPUAffinity.initial", "0-3, 5", {"3-1", "all", "-1"}, ""},
     {"process.execCPUAffinity.final", "7", {"3-1", "all", "-1"}, " "},

@@ -134,10 +134,10 @@ static bool accepts_hostname(const char *name, const char *fragment)
 
 static void test_hostname(void)
 {
-    static const char *const good[] = {"a", "0", "vm", "VM-1", "a.b.c", "x-y", "1.2.3.4", "a-"};
-    static const char *const bad[] = {"-a",  ".a",  ".",        "-",     " ",
-                                      "a b", "a_b", "a/b",      "a\\nb", "a\\tb",
-                                      "ä",   "a$",  "a;reboot", "a=b",   "a\\u0022"};
+    static const char *const good[] = {"a",   "0",       "vm", "VM-1", "a.b.c",
+                                       "x-y", "1.2.3.4", "a-", "a_b"};
+    static const char *const bad[] = {"-a",    ".a",    ".", "-",  " ",        "a b", "a/b",
+                                      "a\\nb", "a\\tb", "ä", "a$", "a;reboot", "a=b", "a\\u0022"};
     for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
         expect(good[i], accepts_hostname(good[i], "nothing"));
     }
