@@ -49,6 +49,11 @@
 #define LOSSES_WITHIN_MS 60000
 #define BACKOFF_FIRST_MS 100 /* doubled each time; the first new engine comes at once */
 
+/* Where there are too many processes, or there is too little memory, for another engine: a minute.
+ */
+#define FORK_AGAIN_MS 1000
+#define FORKS_IN_VAIN_MOST 60
+
 /* Reaped, and not yet told to an engine whose link is full. */
 #define UNTOLD_MOST 64
 
@@ -68,6 +73,7 @@ struct supervisor {
     int missed;
     long long next_ping; /* ms, as now_ms() */
     long long restart_at;
+    int forks_in_vain;             /* since there was an engine */
     long long losses[LOSSES_MOST]; /* when; the oldest is overwritten */
     struct link_message untold[UNTOLD_MOST];
     int untold_count;
@@ -138,7 +144,7 @@ static bool start_engine(struct supervisor *s, int lost_signal)
     }
     s->engine = pid;
     s->engine_gone = s->hung = s->pinged = false;
-    s->missed = 0;
+    s->missed = s->forks_in_vain = 0;
     s->next_ping = now_ms() + PING_EVERY_MS;
     return true;
 }
@@ -218,15 +224,16 @@ static bool hear_engine(struct supervisor *s)
     return true;
 }
 
+/* One that leaves its socket full does not answer either. */
 static void look_after_engine(struct supervisor *s)
 {
+    bool waiting = s->pinged;
     s->next_ping = now_ms() + PING_EVERY_MS;
-    s->missed += s->pinged;
+    s->pinged = waiting || tell_engine(s, (struct link_message){LINK_PING, 0, 0});
+    s->missed += waiting || !s->pinged;
     if (s->missed >= PINGS_MISSED) {
         s->hung = true;
         kill(s->engine, SIGKILL);
-    } else if (!s->pinged) {
-        s->pinged = tell_engine(s, (struct link_message){LINK_PING, 0, 0});
     }
 }
 
@@ -352,6 +359,16 @@ static bool may_start_again(struct supervisor *s)
     return recent < LOSSES_MOST;
 }
 
+/* False: there will be no other one. A short want of processes is no reason to end a VM. */
+static bool start_again(struct supervisor *s)
+{
+    if (start_engine(s, s->report->engine_signal)) {
+        return true;
+    }
+    s->restart_at = now_ms() + FORK_AGAIN_MS;
+    return ++s->forks_in_vain < FORKS_IN_VAIN_MOST;
+}
+
 /* False: there will be no other one. */
 static bool replace_engine(struct supervisor *s)
 {
@@ -376,8 +393,7 @@ static bool run_engines(struct supervisor *s)
 {
     for (;;) {
         long long now = now_ms();
-        if (s->engine == 0 && now >= s->restart_at && !start_engine(s, s->report->engine_signal) &&
-            !may_start_again(s)) {
+        if (s->engine == 0 && now >= s->restart_at && !start_again(s)) {
             return false;
         }
         if (s->engine != 0 && now >= s->next_ping) {

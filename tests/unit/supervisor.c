@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,16 @@ static bool can_take_over(void *data)
     return seen->can_take_over;
 }
 
+/* Root is not limited. */
+static void become_unprivileged(void)
+{
+    if (getuid() == 0) {
+        g_assert_cmpint(setresuid(65534, 65534, 65534), ==, 0);
+    }
+}
+
+static bool unprivileged; /* the next supervisor */
+
 /* Runs a supervisor over @run, which gets @data; @meanwhile in the test, with its pid. */
 static void supervise(int (*run)(const struct supervisor_start *, void *),
                       void (*meanwhile)(pid_t supervisor))
@@ -48,6 +59,9 @@ static void supervise(int (*run)(const struct supervisor_start *, void *),
     g_assert_cmpint(pid, >=, 0);
     if (pid == 0) {
         const struct supervisor_config config = {run, can_take_over, NULL};
+        if (unprivileged) {
+            become_unprivileged();
+        }
         supervisor_block_signals();
         seen->status = supervisor_run(&config, &seen->report);
         _exit(0);
@@ -205,6 +219,45 @@ static pid_t orphan(void (*live)(void))
     return pid;
 }
 
+static void limit_processes(pid_t pid, rlim_t most)
+{
+    struct rlimit limit;
+    g_assert_cmpint(prlimit(pid, RLIMIT_NPROC, NULL, &limit), ==, 0);
+    limit.rlim_cur = MIN(most, limit.rlim_max);
+    g_assert_cmpint(prlimit(pid, RLIMIT_NPROC, &limit, NULL), ==, 0);
+}
+
+/* After longer than it takes until five engines are lost; by who may, as the supervisor's like. */
+static void make_room_later(void)
+{
+    g_usleep(2500 * 1000);
+    limit_processes(getppid(), RLIM_INFINITY);
+}
+
+static int die_without_successor(const struct supervisor_start *start, void *data)
+{
+    (void)data;
+    begin(start);
+    if (seen->engines == 1) {
+        orphan(make_room_later);
+        limit_processes(getppid(), 1);
+        raise(SIGKILL);
+    }
+    return 7;
+}
+
+static void test_no_process(void)
+{
+    set_up();
+    seen->can_take_over = true;
+    unprivileged = true;
+    supervise(die_without_successor, NULL);
+    unprivileged = false;
+    g_assert_cmpint(seen->status, ==, 7);
+    g_assert_cmpint(seen->engines, ==, 2);
+    g_assert_cmpint(seen->report.engines_lost, ==, 1);
+}
+
 static void end_at_once(void)
 {
     g_usleep(50 * 1000);
@@ -319,19 +372,21 @@ static void test_what_is_taken_over(void)
     }
 }
 
+/* Real-time signals are queued, each of them. */
+static void fill_link(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        g_assert_cmpint(kill(getppid(), SIGRTMIN + 1), ==, 0);
+    }
+    g_usleep(200 * 1000);
+}
+
 /* The engine does not read for a while: no exit is lost, however many there are. */
 static int read_late(const struct supervisor_start *start, void *data)
 {
     (void)data;
     begin(start);
-    int size = 4096; /* a link that is full after few messages */
-    setsockopt(start->link, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    for (int i = 0; i < 2000; i++) {
-        kill(getppid(), SIGUSR1);
-        if (i % 100 == 0) {
-            g_usleep(2000);
-        }
-    }
+    fill_link();
     seen->orphan = orphan(end_at_once);
     g_usleep(200 * 1000);
     struct link_message message;
@@ -348,6 +403,27 @@ static void test_full_link(void)
     supervise(read_late, NULL);
     g_assert_cmpint(seen->status, ==, 0);
     g_assert_cmpint(WEXITSTATUS(seen->orphan_status), ==, 3);
+}
+
+/* There is no room for so much as a ping. */
+static int hang_with_full_link(const struct supervisor_start *start, void *data)
+{
+    (void)data;
+    begin(start);
+    if (seen->engines == 1) {
+        fill_link();
+        raise(SIGSTOP);
+    }
+    return 7;
+}
+
+static void test_hung_full_link(void)
+{
+    set_up();
+    seen->can_take_over = true;
+    supervise(hang_with_full_link, NULL);
+    g_assert_cmpint(seen->status, ==, 7);
+    g_assert_true(seen->lost_hung);
 }
 
 static int count_signals(const struct supervisor_start *start, void *data)
@@ -443,12 +519,14 @@ int main(int argc, char **argv)
     g_test_add_func("/supervisor/status", test_status);
     g_test_add_func("/supervisor/next-engine", test_next_engine);
     g_test_add_func("/supervisor/hung-engine", test_hung_engine);
+    g_test_add_func("/supervisor/no-process-for-the-next", test_no_process);
     g_test_add_func("/supervisor/too-many-losses", test_too_many_losses);
     g_test_add_func("/supervisor/orphan-is-told", test_orphan_is_told);
     g_test_add_func("/supervisor/leftovers-end", test_leftovers_end);
     g_test_add_func("/supervisor/late-leftover", test_late_leftover);
     g_test_add_func("/supervisor/what-is-taken-over", test_what_is_taken_over);
     g_test_add_func("/supervisor/full-link", test_full_link);
+    g_test_add_func("/supervisor/hung-engine-with-full-link", test_hung_full_link);
     g_test_add_func("/supervisor/signals-are-forwarded", test_signals_are_forwarded);
     g_test_add_func("/supervisor/nohup", test_nohup);
     g_test_add_func("/supervisor/end-of-supervisor", test_end_of_supervisor);
