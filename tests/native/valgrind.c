@@ -16,7 +16,9 @@
 #include <unistd.h>
 #include <valgrind/valgrind.h>
 
-#define VALGRIND "/usr/bin/valgrind"
+/* Debian's "valgrind" is a shell script, and a shell drops variables whose names it does not like.
+ */
+static const char *const valgrinds[] = {"/usr/bin/valgrind.bin", "/usr/bin/valgrind"};
 
 __attribute__((constructor)) static void enter(int argc, char **argv)
 {
@@ -26,14 +28,14 @@ __attribute__((constructor)) static void enter(int argc, char **argv)
     char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
     const char **arguments = calloc(argc + 2, sizeof(*arguments));
-    if (length > 0 && arguments != NULL) {
+    for (int i = 0; length > 0 && arguments != NULL && i < 2; i++) {
         path[length] = '\0';
-        arguments[0] = VALGRIND;
+        arguments[0] = valgrinds[i];
         arguments[1] = path;
         memcpy(arguments + 2, argv + 1, argc * sizeof(*argv)); /* the NULL, too */
-        execv(VALGRIND, (char **)arguments);
+        execv(valgrinds[i], (char **)arguments);
     }
-    perror(VALGRIND);
+    perror("valgrind");
     _exit(126);
 }
 
