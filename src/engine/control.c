@@ -93,6 +93,22 @@ static void on_asked(void *data, GError *error)
     g_free(asked);
 }
 
+/* Nobody else had to be asked. */
+static void on_noted(void *data, GError *error)
+{
+    struct asked *asked = data;
+    (void)error;
+    asked->answer(asked->data, NULL, NULL);
+    g_free(asked);
+}
+
+/* A guest that was paused for want of room would go on by itself. */
+static bool is_to_stay_paused(const struct engine *e, enum engine_request request)
+{
+    return request == ENGINE_PAUSE && e->legacy->state == LIFECYCLE_PAUSED &&
+           !e->legacy->pause_asked;
+}
+
 bool engine_ask(struct engine *e, enum engine_request request, engine_answer *answer, void *data)
 {
     static const enum lifecycle_event events[] = {
@@ -102,13 +118,14 @@ bool engine_ask(struct engine *e, enum engine_request request, engine_answer *an
         [ENGINE_RESET] = LIFECYCLE_RESET,
     };
     struct lifecycle_step step = lifecycle_step(e->legacy->state, events[request]);
-    if (step.actions == 0) {
+    bool noted = is_to_stay_paused(e, request);
+    if (step.actions == 0 && !noted) {
         return false;
     }
     engine_request(e, request);
     struct asked *asked = g_new0(struct asked, 1);
     *asked = (struct asked){.engine = e, .answer = answer, .data = data};
-    calls_push(e->requests, do_nothing, on_asked, asked);
+    calls_push(e->requests, do_nothing, noted ? on_noted : on_asked, asked);
     return true;
 }
 

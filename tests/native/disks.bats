@@ -361,7 +361,8 @@ sum_of_fill() {
 	sleep 3
 	(($(grep -c 'the guest is paused' "$err") == 2))
 	# Who wants it paused has it paused, room or not.
-	kill -TSTP "$pid"
+	"$ocivirt" pause --root "$root"
+	run -69 "$ocivirt" pause --root "$root"
 	mount -o remount,size=8m "$volume"
 	sleep 3
 	has_not 'there is room again' "$err"
