@@ -487,21 +487,21 @@ struct api *api_create(struct engine *engine, enum api_door door, int listener)
 
 static gboolean on_finish_overdue(gpointer data)
 {
-    *(bool *)data = true;
+    *(guint *)data = 0;
     return G_SOURCE_REMOVE;
 }
 
 void api_finish(struct api *api, int exit_status)
 {
-    bool overdue = false;
     api->exit_status = exit_status;
     resource_tell_end(api);
     scrape_tell_end(api);
     guest_tell_end(api);
     events_tell_end(api);
     attach_tell_end(api);
-    g_timeout_add(FINISH_MS, on_finish_overdue, &overdue);
-    while (api->exchanges > 0 && !overdue) {
+    guint patience = g_timeout_add(FINISH_MS, on_finish_overdue, &patience);
+    while (api->exchanges > 0 && patience != 0) {
         g_main_context_iteration(NULL, TRUE);
     }
+    g_clear_handle_id(&patience, g_source_remove);
 }
