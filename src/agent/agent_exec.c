@@ -5,6 +5,10 @@
 #include <jansson.h>
 #include <string.h>
 
+/* What a reply may have of "{" and "[", and of ",". */
+#define OPENED_MAX 64
+#define COMMAS_MAX 1024
+
 void agent_exec_request_clear(struct agent_exec_request *request)
 {
     g_strfreev(request->command);
@@ -156,10 +160,30 @@ enum agent_exec_refusal agent_exec_classify(const char *words)
                                                                 : AGENT_EXEC_REFUSED;
 }
 
+/* A reply has two objects and a handful of members, and base64 has no characters of these kinds, so
+ * strings need not be told from the rest. Far more than that only costs: libvirt lets 10 MiB
+ * through, which as "{},{},…" take jansson seconds, and most of a GiB. */
+static bool is_oversized(const char *reply)
+{
+    gsize opened = 0, commas = 0;
+    for (const char *c = reply; *c != '\0' && opened <= OPENED_MAX && commas <= COMMAS_MAX; c++) {
+        opened += *c == '{' || *c == '[';
+        commas += *c == ',';
+    }
+    return opened > OPENED_MAX || commas > COMMAS_MAX;
+}
+
 /* The reply's "return". NULL and @error: it is none. The caller owns @document. */
 static json_t *decode(const char *reply, json_t **document, GError **error)
 {
     json_error_t where;
+    *document = NULL;
+    if (is_oversized(reply)) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_UNAVAILABLE,
+                    "the guest agent's reply cannot be understood: it has more members than any "
+                    "that is right");
+        return NULL;
+    }
     *document = json_loads(reply, JSON_REJECT_DUPLICATES, &where);
     json_t *returned = json_object_get(*document, "return");
     if (!json_is_object(returned)) {

@@ -15,15 +15,21 @@
 
 #include <microhttpd.h>
 
-/* How many connections there are at once; who is past the crowd throws out who has been idle for
- * the longest time. */
+/* How many connections there are at once. Who is past the crowd throws out who has kept us waiting
+ * for the longest time, with a request or by not taking an answer, and for longer than the grace.
+ * Who is past the throng throws out, if there is none, who has been there for the longest time: a
+ * request that follows another at once does not keep the place either. */
 #define API_PEERS_MAX 64
+#define API_PEERS_THRONG 56
 #define API_PEERS_CROWD 48
+#define API_GRACE_MS 1000
 /* Of these, who waits: for events, for a command's end, for the VM's. With the consoles that is the
  * crowd. */
 #define API_LASTING_MAX 32
 /* Within which a request must be there, whole, and in which some of the answer must be taken. */
 #define API_PATIENCE_SECONDS 10
+/* Within which all of the answer must be taken, unless it is one without an end. */
+#define API_TAKING_SECONDS 30
 /* Past which a question to libvirt is answered with 504. */
 #define API_ANSWER_SECONDS 10
 /* Past which metrics are told without libvirt's. */
@@ -66,8 +72,10 @@ struct api {
 
 struct peer {
     int fd;
-    gint64 idle_since; /* µs, monotonic; 0: its request is there */
-    bool cut_off;      /* libmicrohttpd will see it, and close */
+    gint64 awaited_since; /* µs, monotonic; 0: it waits for us, or its answer has no end */
+    bool answered;        /* it is awaited to take the answer; else to send its request */
+    bool lasts;           /* what it has asked for may take as long as the VM lives */
+    bool cut_off;         /* libmicrohttpd will see it, and close */
 };
 
 struct exchange {
@@ -105,6 +113,9 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *message);
 /* resources.c: does what a request asks for, now that all of it is there. Either it has been
  * answered afterwards, or it is suspended. */
 void resource_serve(struct exchange *x);
+/* Whoever asks for @resource may wait for ever, and is not thrown out for somebody else: there are
+ * few of them, so that there is room to ask for the state, or to stop the VM. */
+bool resource_lasts(enum api_resource resource);
 /* The exchange is over. */
 void resource_forget(struct exchange *x);
 void resource_tell_end(struct api *api);

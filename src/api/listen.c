@@ -48,16 +48,21 @@ int api_listen(const char *path, GError **error)
 
 /* --- on TCP --- */
 
+/* What the kernel keeps for a peer that does not read is the container's memory; by itself it grows
+ * to some MiB. Metrics fit in. */
+#define SEND_BUFFER (64 * 1024)
+
 /* -1 and errno. */
 static int listen_at(const struct sockaddr *address, socklen_t length)
 {
-    static const int yes = 1, no = 0;
+    static const int yes = 1, no = 0, buffer = SEND_BUFFER;
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -1;
     }
     /* What an ocivirt before this one has served may not be all over yet. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)); /* of each that is accepted */
     /* An IPv6 socket for all addresses takes IPv4 as well, whatever this machine's default is. */
     if (address->sa_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));

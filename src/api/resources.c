@@ -154,20 +154,20 @@ static void serve_kill(struct exchange *x)
     exchange_answer(x, MHD_HTTP_ACCEPTED, answer_lifecycle(lifecycle(x->api)));
 }
 
-/* Whoever asks for these may wait for ever, and cannot be thrown out for somebody who wants to know
- * the state, or to stop the VM. */
-static bool is_lasting(enum api_resource resource)
+bool resource_lasts(enum api_resource resource)
 {
-    return resource == API_EVENTS || resource == API_EXEC || resource == API_WAIT;
+    return resource == API_CONSOLE || resource == API_EVENTS || resource == API_EXEC ||
+           resource == API_WAIT;
 }
 
+/* Of consoles there are few by themselves. */
 static bool has_room_for(const struct exchange *x)
 {
     const struct api *api = x->api;
-    return !is_lasting(x->request.resource) || g_slist_length(api->streams) +
-                                                       g_slist_length(api->calling) +
-                                                       g_slist_length(api->waiting) <
-                                                   API_LASTING_MAX;
+    return !resource_lasts(x->request.resource) || x->request.resource == API_CONSOLE ||
+           g_slist_length(api->streams) + g_slist_length(api->calling) +
+                   g_slist_length(api->waiting) <
+               API_LASTING_MAX;
 }
 
 void resource_serve(struct exchange *x)

@@ -16,8 +16,9 @@
  *
  * What a rude peer can take is bounded: connections by API_PEERS_MAX, each one's memory by
  * API_PEER_MEMORY and a body of request_body_max(), all bodies together by API_BODIES_MAX, its time
- * by look_for_idle() until its request is there, and by libmicrohttpd's own timeout while it does
- * not take the answer.
+ * by look_at_awaited() until its request is there, and then until it has taken the answer, where
+ * libmicrohttpd's own timeout does not end it before. And it keeps its place only while nobody else
+ * wants it: make_room().
  */
 
 #define SWEEP_SECONDS 1
@@ -77,41 +78,84 @@ static void on_log(void *data, const char *format, va_list arguments)
 
 static void cut_off(struct peer *peer)
 {
+    static const struct linger at_once = {.l_onoff = 1};
     peer->cut_off = true;
+    /* What it does not take is not kept for it by the kernel either. */
+    if (peer->answered) {
+        setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
     shutdown(peer->fd, SHUT_RDWR);
 }
 
-static gboolean look_for_idle(gpointer data)
+static void await(struct peer *peer, bool answered)
 {
-    struct api *api = data;
-    gint64 limit = g_get_monotonic_time() - API_PATIENCE_SECONDS * G_USEC_PER_SEC;
+    peer->awaited_since = g_get_monotonic_time();
+    peer->answered = answered;
+}
+
+/* NULL: nobody's grace is over. */
+static struct peer *longest_awaited(const struct api *api)
+{
+    gint64 latest = g_get_monotonic_time() - API_GRACE_MS * 1000;
+    struct peer *longest = NULL;
     for (GList *i = api->peers.head; i != NULL; i = i->next) {
         struct peer *peer = i->data;
-        if (peer->idle_since != 0 && peer->idle_since < limit) {
-            cut_off(peer);
+        if (peer->awaited_since != 0 && !peer->cut_off && peer->awaited_since < latest) {
+            longest = peer;
+            latest = peer->awaited_since;
         }
+    }
+    return longest;
+}
+
+/* NULL: all have asked for what may last. */
+static struct peer *longest_here(const struct api *api)
+{
+    for (GList *i = api->peers.head; i != NULL; i = i->next) {
+        struct peer *peer = i->data;
+        if (!peer->lasts && !peer->cut_off) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* Several may come before libmicrohttpd closes one: each throws out another. */
+static void make_room(struct api *api)
+{
+    struct peer *peer = longest_awaited(api);
+    if (peer == NULL && api->peers.length >= API_PEERS_THRONG) {
+        peer = longest_here(api);
+    }
+    if (peer != NULL) {
+        cut_off(peer);
+    }
+}
+
+static bool is_overdue(const struct peer *peer)
+{
+    gint64 seconds = peer->answered ? API_TAKING_SECONDS : API_PATIENCE_SECONDS;
+    return peer->awaited_since != 0 &&
+           peer->awaited_since < g_get_monotonic_time() - seconds * G_USEC_PER_SEC;
+}
+
+static gboolean look_at_awaited(gpointer data)
+{
+    struct api *api = data;
+    for (GList *i = api->peers.head; i != NULL; i = i->next) {
+        if (is_overdue(i->data)) {
+            cut_off(i->data);
+        }
+    }
+    /* Where nobody more is let in nobody who comes makes room. */
+    if (api->peers.length >= API_PEERS_MAX) {
+        make_room(api);
     }
     if (api->peers.length > 0) {
         return G_SOURCE_CONTINUE;
     }
     api->sweep = 0;
     return G_SOURCE_REMOVE;
-}
-
-/* Several may come before libmicrohttpd closes one: each throws out another. */
-static void make_room(struct api *api)
-{
-    struct peer *idle = NULL;
-    for (GList *i = api->peers.head; i != NULL; i = i->next) {
-        struct peer *peer = i->data;
-        if (peer->idle_since != 0 && !peer->cut_off &&
-            (idle == NULL || peer->idle_since < idle->idle_since)) {
-            idle = peer;
-        }
-    }
-    if (idle != NULL) {
-        cut_off(idle);
-    }
 }
 
 static int descriptor_of(struct MHD_Connection *connection)
@@ -129,14 +173,15 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         return;
     }
     struct peer *peer = g_new0(struct peer, 1);
-    *peer = (struct peer){.fd = descriptor_of(connection), .idle_since = g_get_monotonic_time()};
+    peer->fd = descriptor_of(connection);
+    await(peer, false);
     *context = peer;
     if (api->peers.length >= API_PEERS_CROWD) {
         make_room(api);
     }
     g_queue_push_tail(&api->peers, peer);
     if (api->sweep == 0) {
-        api->sweep = g_timeout_add_seconds(SWEEP_SECONDS, look_for_idle, api);
+        api->sweep = g_timeout_add_seconds(SWEEP_SECONDS, look_at_awaited, api);
     }
 }
 
@@ -246,7 +291,8 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **c
     request_clear(&x->request);
     g_free(x);
     api->exchanges--;
-    peer_of(connection)->idle_since = g_get_monotonic_time();
+    await(peer_of(connection), false);
+    peer_of(connection)->lasts = false;
 }
 
 /* --- requests --- */
@@ -322,8 +368,10 @@ static bool read_body(struct exchange *x, const char *bytes, gsize length)
 static void serve(struct exchange *x)
 {
     g_autofree char *message = NULL;
+    struct peer *peer = peer_of(x->connection);
     x->received = true;
-    peer_of(x->connection)->idle_since = 0;
+    peer->awaited_since = 0;
+    peer->lasts = resource_lasts(x->request.resource);
     if (x->body_read > request_body_max(x->request.resource)) {
         refuse_body(x);
     } else if (!request_body(&x->request, (const char *)x->body->data, x->body->len, &message)) {
@@ -334,10 +382,19 @@ static void serve(struct exchange *x)
     drop_body(x);
 }
 
+static bool has_no_end(const struct exchange *x)
+{
+    return x->stream != NULL || x->status == MHD_HTTP_SWITCHING_PROTOCOLS;
+}
+
 static enum MHD_Result queue_answer(struct exchange *x)
 {
     struct MHD_Response *answer = g_steal_pointer(&x->answer);
-    peer_of(x->connection)->idle_since = 0;
+    if (has_no_end(x)) {
+        peer_of(x->connection)->awaited_since = 0;
+    } else {
+        await(peer_of(x->connection), true);
+    }
     enum MHD_Result result = MHD_queue_response(x->connection, x->status, answer);
     MHD_destroy_response(answer);
     return result;
@@ -430,21 +487,21 @@ struct api *api_create(struct engine *engine, enum api_door door, int listener)
 
 static gboolean on_finish_overdue(gpointer data)
 {
-    *(bool *)data = true;
+    *(guint *)data = 0;
     return G_SOURCE_REMOVE;
 }
 
 void api_finish(struct api *api, int exit_status)
 {
-    bool overdue = false;
     api->exit_status = exit_status;
     resource_tell_end(api);
     scrape_tell_end(api);
     guest_tell_end(api);
     events_tell_end(api);
     attach_tell_end(api);
-    g_timeout_add(FINISH_MS, on_finish_overdue, &overdue);
-    while (api->exchanges > 0 && !overdue) {
+    guint patience = g_timeout_add(FINISH_MS, on_finish_overdue, &patience);
+    while (api->exchanges > 0 && patience != 0) {
         g_main_context_iteration(NULL, TRUE);
     }
+    g_clear_handle_id(&patience, g_source_remove);
 }

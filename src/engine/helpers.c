@@ -12,7 +12,6 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -28,9 +27,6 @@
  */
 
 #define SETTLE_MS 300
-
-#define LOG_MAX (1 << 20) /* bytes */
-#define LOG_LOOK_EVERY_S 10
 
 /* The folder of files, and the TPM. */
 G_STATIC_ASSERT(VM_FOLDERS_MAX + 1 + VM_NICS_MAX + 1 <= INSTANCE_HELPERS_MAX);
@@ -327,20 +323,6 @@ static void watch(struct helper *helper)
     }
 }
 
-/* A guest can make its helpers say much. */
-static gboolean bound_logs(gpointer data)
-{
-    const struct helpers *helpers = data;
-    for (guint i = 0; i < helpers->count; i++) {
-        struct stat status;
-        const char *log = helpers->all[i].log;
-        if (stat(log, &status) == 0 && status.st_size > LOG_MAX && truncate(log, 0) < 0) {
-            log_debug("%s cannot be cut off", log);
-        }
-    }
-    return G_SOURCE_CONTINUE;
-}
-
 void helpers_watch(struct helpers *helpers)
 {
     for (guint i = 0; i < helpers->count; i++) {
@@ -348,9 +330,6 @@ void helpers_watch(struct helpers *helpers)
         if (helpers->all[i].process->pid > 0 || helpers->all[i].nic != NULL) {
             watch(&helpers->all[i]);
         }
-    }
-    if (helpers->count > 0) {
-        g_timeout_add_seconds(LOG_LOOK_EVERY_S, bound_logs, helpers);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "src/engine/calls.h"
 #include "src/engine/internal.h"
 #include "src/engine/launch.h"
+#include "src/engine/logs.h"
 #include "src/host/process.h"
 #include "src/host/helper.h"
 #include "src/host/disks.h"
@@ -236,6 +237,7 @@ static void on_vm_made(void *data, GError *error)
     e->agent = agent_create(e->hypervisor);
     engine_watch_qemu(e);
     helpers_watch(e->helpers);
+    logs_watch(e->config->root);
     bool prepared = !hooks_any(e->hooks, HOOK_PRESTART, HOOK_CREATE_CONTAINER);
     if (!note_status(e, prepared ? INSTANCE_CREATED : INSTANCE_CREATING, &e->error)) {
         engine_handle(e, LIFECYCLE_FAILED);

@@ -2,6 +2,7 @@
 #include "src/engine/calls.h"
 #include "src/engine/internal.h"
 #include "src/engine/launch.h"
+#include "src/engine/logs.h"
 #include "src/host/process.h"
 #include "src/host/helper.h"
 #include "src/host/qmp.h"
@@ -269,6 +270,7 @@ static void open_qemu(struct engine *e)
     if (e->pidfd >= 0) {
         engine_watch_qemu(e);
         helpers_watch(e->helpers);
+        logs_watch(e->config->root);
     }
 }
 

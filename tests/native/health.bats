@@ -181,6 +181,44 @@ metrics() {
 	expect_status 137
 }
 
+# deaf CLIENTS: that many who do not read, in the background.
+deaf() {
+	"$BATS_TEST_DIRNAME/deaf.py" "$address" "$1" >"$BATS_TEST_TMPDIR/deaf" </dev/null 3>&- &
+	helper=$!
+	wait_for there "$BATS_TEST_TMPDIR/deaf"
+}
+
+@test "who does not read keeps nobody from probing, nor takes the container's memory, nor holds up its end" {
+	local unread i
+	address=127.0.0.1:$(free_port)
+	config "$(order wait)" "$(annotate http "$address")"
+	# Each door waits for its clients at the end: what the first has left behind would show while the second does.
+	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_stack_use_after_return=1 start
+	wait_for 'guest running' "$err"
+	# More than there may be.
+	deaf 100
+	for i in {1..10}; do
+		get 200 /healthz --max-time 8
+		sleep 0.2
+	done
+	kill "$helper"
+	# So few that nobody is in their way. What the kernel keeps for each is what counts.
+	deaf 40
+	for i in {1..16}; do
+		unread=$(ss -tnH state established "sport = :${address#*:}" | awk '$2 > most { most = $2 } END { print most + 0 }')
+		((unread <= 256 << 10)) || {
+			echo "$unread bytes wait for one client"
+			return 1
+		}
+		sleep 0.5
+	done
+	((unread > 0))
+	client kill
+	finish
+	expect_status 137
+	kill "$helper"
+}
+
 @test "an address that cannot be had ends the start, and a wrong one is a problem of the config" {
 	local port
 	port=$(free_port)

@@ -83,6 +83,46 @@ teardown() { common_teardown; }
 	done
 }
 
+# is_bounded FILE: much is written to it, of which the end is kept.
+is_bounded() {
+	local deadline=$((SECONDS + PATIENCE))
+	{
+		yes 'what the guest has QEMU say' | head -c 2M
+		printf '\nthe last line\n'
+	} >>"$1"
+	until (($(stat -c %s "$1") < 1 << 20)); do
+		((SECONDS < deadline)) || {
+			echo "$1 has $(stat -c %s "$1") bytes"
+			return 1
+		}
+		sleep 0.2
+	done
+	grep -qx 'the last line' "$1"
+}
+
+@test "no log grows for ever: its end is kept, and what comes then goes behind it" {
+	config "$(order wait)"
+	OCIVIRT_ID=loud start
+	wait_for '^guest: ready'
+	local libvirt=$root/log/libvirt.log qemu=$root/log/qemu/loud.log flags
+	[[ -f $libvirt && -f $qemu ]]
+	# That QEMU appends: else it would leave a hole where the rest was.
+	flags=$(sed -n 's/^flags:\t0*//p' "/proc/$(qemu_pid)/fdinfo/2")
+	((8#$flags & 8#2000))
+	is_bounded "$libvirt"
+	is_bounded "$qemu"
+	# Another engine sees to it as well.
+	kill -KILL "$(engine_pid)"
+	wait_for 'the VM is taken over' "$err"
+	is_bounded "$libvirt"
+	is_bounded "$qemu"
+	"$ocivirt" kill --root "$root"
+	finish
+	expect_status 137
+	has 'terminating on signal 15' "$qemu"
+	cmp "$qemu" <(tr -d '\0' <"$qemu")
+}
+
 @test "prime warms the cache" {
 	"$ocivirt" prime --root "$root"
 	[[ -n $(ls "$root"/cache/qemu/capabilities/*.xml) ]]

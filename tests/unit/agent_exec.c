@@ -165,6 +165,41 @@ static void test_deep(void)
     expect_nonsense("deep", error);
 }
 
+/* A right reply, but for one member with @count times @part in it. */
+static char *reply_with(const char *part, gsize count)
+{
+    GString *reply = g_string_new("{\"return\":{\"exited\":false,\"x\":[0");
+    for (gsize i = 0; i < count; i++) {
+        g_string_append(reply, part);
+    }
+    g_string_append(reply, "]}}");
+    return g_string_free(reply, FALSE);
+}
+
+/* What would be understood, and would cost much: as much as libvirt lets through. */
+static void test_oversized(void)
+{
+    static const struct {
+        const char *part;
+        gsize count;
+        bool refused;
+    } cases[] = {
+        {",{}", 10, false}, {",0", 500, false},    {",{}", 3 << 20, true},   {",[]", 3 << 20, true},
+        {",[]", 100, true}, {",0", 5 << 20, true}, {",\"\"", 2 << 20, true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *reply = reply_with(cases[i].part, cases[i].count);
+        g_autofree char *row = g_strdup_printf("%zu times %s", cases[i].count, cases[i].part);
+        struct agent_exec_result result = {0};
+        bool over = true;
+        g_autoptr(GError) error = NULL;
+        expect(row, agent_exec_decode_status(reply, &over, &result, &error) != cases[i].refused);
+        if (cases[i].refused) {
+            expect_nonsense(row, error);
+        }
+    }
+}
+
 static const struct reply {
     const char *members;
     bool nonsense;
@@ -294,6 +329,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agent-exec/encode", test_encode);
     g_test_add_func("/agent-exec/started", test_started);
     g_test_add_func("/agent-exec/deep", test_deep);
+    g_test_add_func("/agent-exec/oversized", test_oversized);
     g_test_add_func("/agent-exec/replies", test_replies);
     g_test_add_func("/agent-exec/large-output", test_large_output);
     g_test_add_func("/agent-exec/interfaces", test_interfaces);
