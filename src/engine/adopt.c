@@ -41,6 +41,7 @@ bool adopt(const struct root *root, const struct instance *survivor, const char 
     legacy->adopted = true;
     legacy->qemu = survivor->qemu;
     legacy->qemu_started = survivor->qemu_started;
+    legacy->console.seen = legacy->was_ready = survivor->console_seen;
     memcpy(legacy->helpers, survivor->helpers, sizeof(legacy->helpers));
     legacy->oom_kills = limits_oom_kills();
     log_info("the VM %s of an ocivirt that is gone still runs (QEMU has pid %d): this one goes on "

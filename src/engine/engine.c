@@ -509,7 +509,7 @@ static bool helper_is_needed(void *data)
 static void on_helper_restarted(void *data)
 {
     struct engine *e = data;
-    start_note_helpers(e);
+    start_note(e);
     /* While it is taken over there is no libvirt yet: requests wait for that. */
     calls_push(e->requests, call_announce, on_called, e);
 }

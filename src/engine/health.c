@@ -94,8 +94,12 @@ void health_note(struct engine *e)
 /* What it has written before says nothing about what it boots now. */
 void health_note_reboot(struct engine *e)
 {
+    bool seen = e->legacy->console.seen;
     if (e->health.watch != NULL) {
         watch_forget(e->health.watch);
+    }
+    if (seen) {
+        start_note(e);
     }
 }
 
@@ -104,6 +108,7 @@ static void note_if_seen(struct engine *e, bool seen)
     if (seen) {
         log_info("the console has shown what the setting ready waits for");
         health_note(e);
+        start_note(e);
     }
 }
 

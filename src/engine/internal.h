@@ -125,8 +125,10 @@ bool start_begin(struct engine *e, GError **error);
 void start_prepare(struct engine *e);
 void start_resume(struct engine *e);
 hooks_done start_on_hooks_done;
-/* instance.json anew, with who helps QEMU now. */
-void start_note_helpers(struct engine *e);
+/* instance.json anew, with what has changed in e->legacy: who helps QEMU, what the console has
+ * shown.
+ */
+void start_note(struct engine *e);
 /* The guest runs. */
 void start_note_running(struct engine *e);
 /* The console of the VM that e->made is of. */

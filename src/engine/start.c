@@ -99,6 +99,7 @@ static bool write_instance(const struct engine *e, enum instance_status status, 
     g_autofree char *path = root_file(e->config->root, "instance.json");
     struct instance instance = e->instance;
     instance.status = status;
+    instance.console_seen = e->legacy->console.seen;
     memcpy(instance.helpers, e->legacy->helpers, sizeof(instance.helpers));
     return instance_write(&instance, path, error);
 }
@@ -166,7 +167,7 @@ static void try_to_note_status(struct engine *e, enum instance_status status)
     }
 }
 
-void start_note_helpers(struct engine *e)
+void start_note(struct engine *e)
 {
     try_to_note_status(e, e->instance.status);
 }

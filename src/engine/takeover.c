@@ -237,7 +237,7 @@ static void on_asked(void *data, GError *error)
         start_attach_console(e);
     }
     e->agent = agent_create(e->hypervisor);
-    start_note_helpers(e); /* and whose it is now: an ocivirt that has adopted it is another one */
+    start_note(e); /* and whose it is now: an ocivirt that has adopted it is another one */
     log_info("the VM is taken over after %.0f ms", engine_ms_since(e->began_at));
     go_on(e);
 }

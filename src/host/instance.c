@@ -83,12 +83,13 @@ static char *format(const struct instance *instance)
     g_autofree char *bundle =
         instance->bundle != NULL ? g_utf8_make_valid(instance->bundle, -1) : NULL;
     json_t *json = json_pack(
-        "{s:s,s:s,s:I,s:i,s:I,s:i,s:I,s:o,s:s,s:s*,s:o}", "id", instance->id, "bootId",
+        "{s:s,s:s,s:I,s:i,s:I,s:i,s:I,s:o,s:s,s:b,s:s*,s:o}", "id", instance->id, "bootId",
         instance->boot_id, "pidNamespace", (json_int_t)instance->pid_namespace, "supervisorPid",
         (int)instance->supervisor, "supervisorStartTime", (json_int_t)instance->supervisor_started,
         "qemuPid", (int)instance->qemu, "qemuStartTime", (json_int_t)instance->qemu_started,
         "helpers", helpers_to_json(instance), "status", instance_status_name(instance->status),
-        "bundle", bundle, "annotations", annotations_to_json(instance->annotations));
+        "consoleSeen", (int)instance->console_seen, "bundle", bundle, "annotations",
+        annotations_to_json(instance->annotations));
     char *text = json_dumps(json, JSON_INDENT(2));
     json_decref(json);
     return text;
@@ -160,11 +161,12 @@ static bool read_members(struct instance *instance, json_t *json)
     const char *id, *boot_id, *status = status_names[INSTANCE_RUNNING], *bundle = NULL;
     json_int_t pid_namespace, supervisor, qemu, qemu_started, supervisor_started = 0;
     json_t *annotations = NULL, *helpers = NULL;
-    if (json_unpack(json, "{s:s,s:s,s:I,s:I,s:I,s:I,s?I,s?o,s?s,s?s,s?o}", "id", &id, "bootId",
+    int console_seen = false;
+    if (json_unpack(json, "{s:s,s:s,s:I,s:I,s:I,s:I,s?I,s?o,s?s,s?b,s?s,s?o}", "id", &id, "bootId",
                     &boot_id, "pidNamespace", &pid_namespace, "supervisorPid", &supervisor,
                     "qemuPid", &qemu, "qemuStartTime", &qemu_started, "supervisorStartTime",
-                    &supervisor_started, "helpers", &helpers, "status", &status, "bundle", &bundle,
-                    "annotations", &annotations) != 0 ||
+                    &supervisor_started, "helpers", &helpers, "status", &status, "consoleSeen",
+                    &console_seen, "bundle", &bundle, "annotations", &annotations) != 0 ||
         supervisor < 0 || supervisor > G_MAXINT32 || qemu < 0 || qemu > G_MAXINT32 ||
         !read_status(status, &instance->status) || !read_helpers(helpers, instance->helpers) ||
         !read_annotations(annotations, &instance->annotations)) {
@@ -177,6 +179,7 @@ static bool read_members(struct instance *instance, json_t *json)
     instance->supervisor_started = supervisor_started;
     instance->qemu = qemu;
     instance->qemu_started = qemu_started;
+    instance->console_seen = console_seen;
     instance->bundle = g_strdup(bundle);
     return true;
 }

@@ -84,6 +84,27 @@ metrics() {
 	health 1 "not live: there is no VM in the root directory $root" --live
 }
 
+@test "what was seen on the console is known to the next ocivirt, until the guest reboots" {
+	config "$(order wait)" "$(annotate ready 'console:^guest: listening$')"
+	start --id vm
+	healthy_within
+	kill_all
+	start --id vm
+	wait_for 'the VM is taken over' "$err"
+	health 0 ready
+	health 0 started --startup
+	client reset
+	wait_for 'the guest rebooted' "$err"
+	kill_all
+	start --id vm
+	wait_for 'the VM is taken over' "$err"
+	healthy_within
+	has 'guest: listening'
+	client kill
+	finish
+	expect_status 137
+}
+
 @test "ready when it runs, which is the default; and while it is being stopped it is not" {
 	config "$(order ignore)"
 	start

@@ -126,6 +126,16 @@ start() {
 	pid=$!
 }
 
+# kill_all: the supervisor first, and then its engine, which cannot do anything about it.
+kill_all() {
+	local engine
+	engine=$(engine_pid)
+	kill -STOP "$engine"
+	kill -KILL "$pid" "$engine"
+	wait "$pid" || true
+	pid=
+}
+
 # full COMMAND...: whatever it prints finds no room.
 full() {
 	"$@" >/dev/full

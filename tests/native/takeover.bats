@@ -25,16 +25,6 @@ lose_engine() {
 	[[ $(engine_pid) != "$lost" ]]
 }
 
-# kill_all: the supervisor first, and then its engine, which cannot do anything about it.
-kill_all() {
-	local engine
-	engine=$(engine_pid)
-	kill -STOP "$engine"
-	kill -KILL "$pid" "$engine"
-	wait "$pid" || true
-	pid=
-}
-
 # A VM that counts, and whose ocivirt has been killed; its QEMU is $qemu.
 leave_vm_alone() {
 	config "$(order count)"
