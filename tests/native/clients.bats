@@ -137,6 +137,19 @@ serve_refusals() {
 	run -69 timeout 20 "$ocivirt" wait --root "$root"
 }
 
+@test "a root directory is reached by a path that is too long for a socket, too" {
+	local server long
+	long=$BATS_TEST_TMPDIR/$(printf 'x%.0s' {1..120})
+	ln -s "$root" "$long"
+	serve_refusals 403
+	run -69 timeout 20 "$ocivirt" wait --root "$long"
+	kill "$server"
+	[[ $output == 'ocivirt: error: not for you' ]]
+	rm "$root/control.sock"
+	run -69 timeout 20 "$ocivirt" wait --root "$long"
+	[[ $output == "ocivirt: error: there is no VM in the root directory $long" ]]
+}
+
 @test "console: both ways, from the first byte, for more than one" {
 	config "$(order echo)"
 	start
