@@ -3,6 +3,8 @@
 #include "src/api/api.h"
 #include "src/util/error.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <gio/gunixsocketaddress.h>
 #include <stdio.h>
@@ -77,11 +79,26 @@ static GSocketConnection *connect_patiently(const char *path, unsigned timeout_s
     }
 }
 
+/* A socket's address has room for 107 characters, and a root directory that is short in its
+ * container has a long path outside: its descriptor makes a short one of it. */
+static GSocketConnection *connect_to(const char *root, unsigned timeout_s, GError **error)
+{
+    int directory = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "%s", g_strerror(errno));
+        return NULL;
+    }
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", directory, API_SOCKET);
+    GSocketConnection *connection = connect_patiently(path, timeout_s, error);
+    close(directory);
+    return connection;
+}
+
 struct client *client_open(const char *root, unsigned timeout_s, GError **error)
 {
     g_autofree char *path = g_build_filename(root, API_SOCKET, NULL);
     g_autoptr(GError) local = NULL;
-    GSocketConnection *connection = connect_patiently(path, timeout_s, &local);
+    GSocketConnection *connection = connect_to(root, timeout_s, &local);
     if (connection == NULL) {
         explain(root, path, local, error);
         return NULL;

@@ -43,9 +43,6 @@ char *client_read_line(struct client *client, GError **error);
 /* After a switch of protocols: the socket, which stays the client's, and what has come already. */
 int client_descriptor(struct client *client, GBytes **early);
 
-/* After a connection that was lost: who hangs up at once is not asked at full speed. */
-#define CLIENT_ASK_AGAIN_US (100 * 1000)
-
 /* The server gives up on QEMU after 10 s, and says so. */
 #define CLIENT_PATIENCE_SECONDS 15
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/client.h"
 #include "cmd/ocivirt/find.h"
+#include "cmd/ocivirt/reconnect.h"
 #include "src/util/error.h"
 
 #include <errno.h>
@@ -27,9 +28,10 @@
  * when that is empty; a terminal is read always.
  */
 struct session {
-    int guest;   /* the socket */
-    int screen;  /* where the guest's words go */
-    int signals; /* those that end us, so that the terminal is given back first */
+    int guest;          /* the socket */
+    int screen;         /* where the guest's words go */
+    int signals;        /* those that end us, so that the terminal is given back first */
+    sigset_t unblocked; /* the mask without them */
     bool raw;
     struct termios terminal;
     bool reads_keys;  /* standard input has not ended */
@@ -168,7 +170,10 @@ static struct pollfd want_keys(const struct session *s)
     return want(STDIN_FILENO, s->reads_keys && (s->raw || room) ? POLLIN : 0);
 }
 
-/* Returns a signal that has ended it, or 0; -1: @error. */
+/* How a session ends, but for a signal, whose number it is. */
+enum { LEFT = 0, FAILED = -1, DISCONNECTED = -2 };
+
+/* FAILED: @error. */
 static int run(struct session *s, GError **error)
 {
     while (s->says_words || s->words->len > 0) {
@@ -187,10 +192,10 @@ static int run(struct session *s, GError **error)
             return (int)info.ssi_signo;
         }
         if (polled[KEYS].revents != 0 && !read_keys(s)) {
-            return 0;
+            return LEFT;
         }
         if (polled[SCREEN].revents != 0 && !write_words(s, error)) {
-            return -1;
+            return FAILED;
         }
         if (polled[GUEST].revents != 0 && (polled[GUEST].events & POLLOUT)) {
             send_keys(s);
@@ -199,7 +204,7 @@ static int run(struct session *s, GError **error)
             read_words(s);
         }
     }
-    return 0;
+    return DISCONNECTED;
 }
 
 /* A terminal that polls writable takes a byte, and blocks for the others. That it does not is a
@@ -212,7 +217,7 @@ static int open_screen(void)
     return own >= 0 ? own : dup(STDOUT_FILENO);
 }
 
-static int open_signals(void)
+static int open_signals(sigset_t *unblocked)
 {
     static const int ending[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     sigset_t set;
@@ -220,7 +225,7 @@ static int open_signals(void)
     for (gsize i = 0; i < G_N_ELEMENTS(ending); i++) {
         sigaddset(&set, ending[i]);
     }
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, unblocked);
     signal(SIGPIPE, SIG_IGN); /* a write that fails ends it in order */
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
@@ -237,26 +242,26 @@ static int die_of(int number)
     return 128 + number;
 }
 
-/* Returns a signal that has ended it, or 0; -1: @error. */
+/* As run(). Afterwards terminal and signals are as they were before. */
 static int converse(struct client *c, GError **error)
 {
     g_autoptr(GBytes) early = NULL;
     struct session s = {
         .guest = client_descriptor(c, &early),
         .screen = open_screen(),
-        .signals = open_signals(),
         .reads_keys = true,
         .takes_keys = true,
         .says_words = true,
         .keys = g_byte_array_new(),
     };
+    s.signals = open_signals(&s.unblocked);
     s.words = g_bytes_unref_to_array(g_steal_pointer(&early));
     make_raw(&s);
     bool raw = s.raw;
     if (raw) {
         log_info("attached to the guest's console; Ctrl-] three times within a second leaves it");
     }
-    int ended_by = run(&s, error);
+    int end = run(&s, error);
     restore(&s);
     if (raw) {
         log_info("left the guest's console");
@@ -265,21 +270,48 @@ static int converse(struct client *c, GError **error)
     g_byte_array_unref(s.words);
     close(s.signals);
     close(s.screen);
-    return ended_by;
+    if (end <= 0) { /* else they are die_of()'s */
+        sigprocmask(SIG_SETMASK, &s.unblocked, NULL);
+    }
+    return end;
 }
 
-/* The same. */
+static bool ask_for_console(struct client *c, GError **error)
+{
+    return client_send(c, "GET", "/v1/console", "ocivirt-console", error) &&
+           client_receive(c, error);
+}
+
+/* As run(), but that a connection that is lost before it is there is one that is lost, too. */
+static int attach_again(struct client *c, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    if (ask_for_console(c, &local)) {
+        log_warning("the connection to the guest's console was lost, and is there again; what the "
+                    "guest has said and been told meanwhile may be missing");
+        return converse(c, error);
+    }
+    if (client_is_refused(c)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FAILED;
+    }
+    return DISCONNECTED;
+}
+
+/* Returns a signal that has ended it, or something else: @error, if any. The server hangs up when
+ * the VM has ended, and on who reads too slowly, and when it dies: instance.json tells which. */
 static int attach(const struct options *options, GError **error)
 {
     g_autofree char *root = find_root(options, error);
     struct client *c = root != NULL ? client_open(root, 0, error) : NULL;
-    int ended_by = -1;
-    if (c != NULL && client_send(c, "GET", "/v1/console", "ocivirt-console", error) &&
-        client_receive(c, error)) {
-        ended_by = converse(c, error);
+    int end = c != NULL && ask_for_console(c, error) ? converse(c, error) : FAILED;
+    while (end == DISCONNECTED) {
+        client_close(c);
+        c = reconnect(root, error);
+        end = c != NULL ? attach_again(c, error) : LEFT;
     }
     client_close(c);
-    return ended_by;
+    return end;
 }
 
 int command_console(int argc, char **argv)
@@ -293,8 +325,8 @@ int command_console(int argc, char **argv)
             "On a terminal, Ctrl-] three times within a second leaves it. Exit status: 0,\n"
             "or 69 if there is no VM.",
             OPTIONS_ROOT, &status)) {
-        int ended_by = attach(&options, &error);
-        status = ended_by > 0 ? die_of(ended_by) : report_error(error);
+        int end = attach(&options, &error);
+        status = end > 0 ? die_of(end) : report_error(error);
     }
     options_finish(&options);
     return status;

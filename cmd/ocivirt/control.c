@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/client.h"
 #include "cmd/ocivirt/find.h"
+#include "cmd/ocivirt/reconnect.h"
 #include "src/api/api.h"
 #include "src/util/error.h"
 #include "src/util/quantity.h"
@@ -20,21 +21,21 @@ static bool post(const char *root, const char *target, GError **error)
 /* --- to wait --- */
 
 enum outcome {
-    UNKNOWN, /* the connection has ended before the VM */
-    TOLD,    /* the VM has ended */
-    REFUSED, /* the server does not say it */
+    UNKNOWN, /* nobody has told its exit status */
+    TOLD,
+    REFUSED, /* the server does not tell it, or nobody is there who could */
 };
 
-static struct client *begin_to_wait(const char *root, GError **error)
+/* Takes NULL, and returns @c. */
+static struct client *ask_to_wait(struct client *c)
 {
-    struct client *c = client_open(root, 0, error);
     if (c != NULL) {
         client_send(c, "GET", "/v1/wait", NULL, NULL); /* without that there is no answer, either */
     }
     return c;
 }
 
-/* @error: REFUSED alone. */
+/* UNKNOWN: the connection has ended before the VM. @error: REFUSED alone. */
 static enum outcome read_exit_status(struct client *c, int *status, GError **error)
 {
     g_autoptr(GError) local = NULL;
@@ -50,23 +51,26 @@ static enum outcome read_exit_status(struct client *c, int *status, GError **err
     return outcome;
 }
 
-/* Takes @c. Whoever serves may die and be there again, and the VM lives on. UNKNOWN: the VM has
- * ended, and nobody has told its exit status. */
+/* Takes @c. UNKNOWN: the VM has ended all the same. @error: REFUSED alone. */
 static enum outcome wait_for_end(const char *root, struct client *c, int *status, GError **error)
 {
     enum outcome outcome = UNKNOWN;
-    while (c != NULL && (outcome = read_exit_status(c, status, error)) == UNKNOWN) {
+    g_autoptr(GError) local = NULL;
+    while (c != NULL && (outcome = read_exit_status(c, status, &local)) == UNKNOWN) {
         client_close(c);
-        g_usleep(CLIENT_ASK_AGAIN_US);
-        c = begin_to_wait(root, NULL);
+        c = ask_to_wait(reconnect(root, &local));
     }
     client_close(c);
+    if (local != NULL) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        outcome = REFUSED;
+    }
     return outcome;
 }
 
 static bool print_exit_status(const char *root, GError **error)
 {
-    struct client *c = begin_to_wait(root, error);
+    struct client *c = ask_to_wait(client_open(root, 0, error));
     if (c == NULL) {
         return false;
     }
@@ -110,7 +114,7 @@ static bool stop(const char *root, const char *timeout, GError **error)
     g_autofree char *target =
         timeout != NULL ? g_strconcat("/v1/stop?timeout=", timeout, NULL) : g_strdup("/v1/stop");
     /* Before it is stopped: afterwards there may be nobody to ask. */
-    struct client *c = begin_to_wait(root, error);
+    struct client *c = ask_to_wait(client_open(root, 0, error));
     if (c == NULL || !post(root, target, error)) {
         client_close(c);
         return false;

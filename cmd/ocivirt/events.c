@@ -2,6 +2,7 @@
 #include "cmd/ocivirt/client.h"
 #include "cmd/ocivirt/find.h"
 #include "cmd/ocivirt/output.h"
+#include "cmd/ocivirt/reconnect.h"
 #include "src/util/error.h"
 
 #include <string.h>
@@ -71,14 +72,13 @@ static struct client *listen_to(const char *root, GError **error)
     return c;
 }
 
-/* Whoever serves may die and be there again. NULL: it is not, or has refused: @error. */
+/* NULL: the VM has ended, or @error. */
 static struct client *listen_again(const char *root, GError **error)
 {
-    for (;;) {
+    struct client *c;
+    while ((c = reconnect(root, error)) != NULL) {
         g_autoptr(GError) local = NULL;
-        g_usleep(CLIENT_ASK_AGAIN_US);
-        struct client *c = client_open(root, 0, NULL);
-        if (c == NULL || ask_for_events(c, &local)) {
+        if (ask_for_events(c, &local)) {
             return c;
         }
         bool refused = client_is_refused(c);
@@ -88,6 +88,7 @@ static struct client *listen_again(const char *root, GError **error)
             return NULL;
         }
     }
+    return NULL;
 }
 
 static bool print_events(const struct options *options, GError **error)

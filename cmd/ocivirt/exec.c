@@ -11,8 +11,15 @@
 #include <unistd.h>
 
 /* Statuses that are not the command's: as timeout(1), podman-exec(1) and shells have them. FAILED:
- * it was not run, or what came of it is lost. */
-enum { TIMED_OUT = 124, FAILED = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127, SIGNALLED = 128 };
+ * it was not run, or what came of it is lost. OTHER: it was one that does not fit into ours. */
+enum {
+    TIMED_OUT = 124,
+    FAILED = 125,
+    NOT_EXECUTABLE = 126,
+    NOT_FOUND = 127,
+    SIGNALLED = 128,
+    OTHER = 255,
+};
 
 /* --- what to ask for --- */
 
@@ -132,6 +139,17 @@ static int tell_timeout(const json_t *result, const char *timeout)
     return TIMED_OUT;
 }
 
+/* Windows has statuses, and exceptions, of 32 bits. What is no success must not become one. */
+static int exit_status(const json_t *result, bool killed)
+{
+    if (killed) {
+        json_int_t number = json_integer_value(json_object_get(result, "signal"));
+        return SIGNALLED + (int)CLAMP(number, 0, OTHER - SIGNALLED);
+    }
+    json_int_t status = json_integer_value(json_object_get(result, "status"));
+    return status >= 0 && status <= OTHER ? (int)status : OTHER;
+}
+
 static int tell_result(const json_t *result, const char *timeout)
 {
     const char *end = json_string_value(json_object_get(result, "end"));
@@ -143,9 +161,7 @@ static int tell_result(const json_t *result, const char *timeout)
     if (g_strcmp0(end, "timed-out") == 0) {
         return tell_timeout(result, timeout);
     }
-    bool killed = g_strcmp0(end, "killed") == 0;
-    json_int_t number = json_integer_value(json_object_get(result, killed ? "signal" : "status"));
-    return (int)(killed ? SIGNALLED + number : number) & 0xff;
+    return exit_status(result, g_strcmp0(end, "killed") == 0);
 }
 
 static int tell_refusal(const json_t *refusal)
@@ -184,9 +200,10 @@ int command_exec(int argc, char **argv)
     if (options_parse(&options, argc, argv, "exec",
                       "Run a command in the guest of a root directory, through the QEMU guest\n"
                       "agent in it. What it prints comes when it has ended. Exit status: the\n"
-                      "command's; 128+n if signal n ended it; 124 if its time was over; 125 if it\n"
-                      "could not be run, or its output not be written; 126 if it is there and\n"
-                      "cannot be executed, 127 if there is none.",
+                      "command's, or 255 where that is not one from 0 to 255; 128+n if signal n\n"
+                      "ended it; 124 if its time was over; 125 if it could not be run, or its\n"
+                      "output not be written; 126 if it is there and cannot be executed, 127 if\n"
+                      "there is none.",
                       OPTIONS_ROOT | OPTIONS_EXEC, &status)) {
         status = run(&options, &error);
         report_error(error);

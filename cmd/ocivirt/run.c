@@ -176,6 +176,30 @@ static bool vm_lives(const struct legacy *legacy)
     return pidfd >= 0;
 }
 
+/* Who talks to us is to learn at once that nobody answers any more, and not when hooks have run. */
+static void stop_listening(const struct running *running)
+{
+    g_autofree char *path = root_file(running->config.root, API_SOCKET);
+    unlink(path);
+    close(running->http);
+    close(running->control);
+}
+
+/* Before anybody is told of the end: who has heard of it may begin the next VM here, which then
+ * waits for us. On a full disk QEMU's pid alone tells it. */
+static void note_end(const struct running *running)
+{
+    g_autofree char *path = root_file(running->config.root, "instance.json");
+    g_autofree char *control = root_file(running->config.root, API_SOCKET);
+    struct instance instance;
+    if (instance_read(&instance, path)) {
+        instance.status = INSTANCE_STOPPED;
+        instance_write(&instance, path, NULL);
+    }
+    instance_finish(&instance);
+    unlink(control);
+}
+
 /* The engine process. */
 static int run_engine(const struct supervisor_start *start, void *data)
 {
@@ -195,6 +219,9 @@ static int run_engine(const struct supervisor_start *start, void *data)
     if (status < 0) {
         status = report_error(error);
     }
+    if (!vm_lives(config->legacy)) {
+        note_end(running);
+    }
     api_finish(api, status);
     if (http != NULL) {
         api_finish(http, status);
@@ -202,6 +229,7 @@ static int run_engine(const struct supervisor_start *start, void *data)
     leaks_check();
     if (linked.orphaned) { /* what else the supervisor would have done */
         const char *root = running->machine->root.path;
+        stop_listening(running);
         strays_end(root); /* first: who runs the hooks removes what libvirt has written of them */
         if (vm_lives(config->legacy)) {
             root_abandon(&running->machine->root);
@@ -245,7 +273,8 @@ static void tell_of_losses(const struct supervisor_report *report, const struct 
               cause_of_losses(report, legacy), running->machine->root.path);
 }
 
-static int supervise(const struct running *running)
+/* @over: nothing of the VM is left. */
+static int supervise(const struct running *running, bool *over)
 {
     const struct supervisor_config config = {run_engine, can_take_over, (void *)running};
     struct supervisor_report report;
@@ -267,9 +296,8 @@ static int supervise(const struct running *running)
                   "root directory %s stays as it is",
                   running->machine->root.path);
         root_abandon(&running->machine->root);
-    } else if (!vm_lives(running->config.legacy)) {
-        run_poststop_hooks(running);
     }
+    *over = !report.survivors && !vm_lives(running->config.legacy);
     return status;
 }
 
@@ -308,10 +336,12 @@ static int run_with_descriptors(struct running *running)
     running->control = running->config.exit_port >= 0 ? api_listen(path, &error) : -1;
     bool ok =
         running->control >= 0 && listen_http(running, &error) && open_network(running, &error);
-    int status = ok ? supervise(running) : report_error(error);
-    unlink(path);
-    close(running->http);
-    close(running->control);
+    bool over = false;
+    int status = ok ? supervise(running, &over) : report_error(error);
+    stop_listening(running);
+    if (over) {
+        run_poststop_hooks(running);
+    }
     close(running->config.exit_port);
     close(running->config.network);
     return status;

@@ -5,11 +5,13 @@
 #include "src/host/process.h"
 #include "src/host/strays.h"
 #include "src/util/error.h"
+#include "src/util/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
@@ -35,8 +37,10 @@ static const char *const private_parents[] = {"/run", "/tmp", "/dev/shm", "/var/
 /* The same for a takeover, which writes some 30 KiB, and may have two files for a moment. */
 #define LEAST_ROOM_TO_TAKE_OVER (96 * 1024)
 
-/* In microseconds: how long a lock is waited for whose owner is gone, and between two attempts. */
+/* In microseconds: how long a lock is waited for whose owner is gone, or whose owner's VM has ended
+ * and which runs hooks, perhaps; and between two attempts. */
 #define LOCK_PATIENCE G_USEC_PER_SEC
+#define LOCK_PATIENCE_AT_END (60 * G_USEC_PER_SEC)
 #define LOCK_INTERVAL (20 * 1000)
 
 /* What goes with the VM. */
@@ -239,6 +243,11 @@ static void set_busy(const struct root *root, GError **error)
                     "the root directory %s is in use by another ocivirt; give this one another "
                     "with --root",
                     root->path);
+    } else if (owner.status == INSTANCE_STOPPED) {
+        g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
+                    "the root directory %s is in use by ocivirt with pid %d (%s) still, though its "
+                    "VM has ended; try again in some seconds, or give this one another with --root",
+                    root->path, owner.supervisor, owner.id);
     } else if (instance_is_ours(&owner) && !instance_supervisor_alive(&owner)) {
         g_set_error(error, ERROR_DOMAIN, ERROR_BUSY,
                     "the root directory %s is in use by what is left of ocivirt with pid %d (%s), "
@@ -254,24 +263,61 @@ static void set_busy(const struct root *root, GError **error)
     instance_finish(&owner);
 }
 
-static bool owner_is_alive(const struct root *root)
+/* What instance.json tells of who has the lock. */
+enum owner {
+    OWNER_RUNS,
+    OWNER_ENDS, /* its VM has ended */
+    OWNER_GONE, /* or not known */
+};
+
+static enum owner look_at_owner(const struct root *root)
 {
     g_autofree char *file = root_file(root, "instance.json");
     struct instance owner;
-    bool alive = instance_read(&owner, file) && instance_supervisor_alive(&owner);
+    enum owner found = OWNER_GONE;
+    if (instance_read(&owner, file) && owner.status == INSTANCE_STOPPED) {
+        found = OWNER_ENDS;
+    } else if (owner.id != NULL && instance_supervisor_alive(&owner)) {
+        found = OWNER_RUNS;
+    }
     instance_finish(&owner);
-    return alive;
+    return found;
+}
+
+/* Signals are blocked by now, and nobody reads them yet. */
+static bool is_to_end(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
 /* A process that has been killed keeps what it has locked for a moment, and root_is_locked() locks
- * for one, too: only of an owner who lives is it known at once that waiting is in vain. */
+ * for one, too; who was told that a VM has ended is not to be refused for what its ocivirt has
+ * still to do. Of an owner whose VM lives it is known at once that waiting is in vain. */
 static bool take_lock(const struct root *root)
 {
-    gint64 deadline = g_get_monotonic_time() + LOCK_PATIENCE;
-    bool locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0;
-    while (!locked && !owner_is_alive(root) && g_get_monotonic_time() < deadline) {
+    static const gint64 patience[] = {
+        [OWNER_RUNS] = 0,
+        [OWNER_ENDS] = LOCK_PATIENCE_AT_END,
+        [OWNER_GONE] = LOCK_PATIENCE,
+    };
+    enum owner owner = OWNER_GONE;
+    gint64 since = g_get_monotonic_time(); /* that is so; who ends is gone at last */
+    bool locked, told = false;
+    while (!(locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0) && !is_to_end()) {
+        enum owner before = owner;
+        gint64 now = g_get_monotonic_time();
+        owner = look_at_owner(root);
+        since = owner != before ? now : since;
+        if (now - since >= patience[owner]) {
+            break;
+        }
+        if (!told && now - since > LOCK_PATIENCE) {
+            log_info("waiting for the ocivirt that ends in the root directory %s", root->path);
+            told = true;
+        }
         g_usleep(LOCK_INTERVAL);
-        locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0;
     }
     return locked;
 }

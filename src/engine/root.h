@@ -43,7 +43,8 @@ bool root_is_locked(const char *path);
 
 /*
  * Creates the directory and what belongs into it, and locks it. ERROR_BUSY: somebody else has it;
- * for one whose ocivirt does not live any more that is said after a second, in which it may end.
+ * for one whose ocivirt does not live any more that is said after a second, in which it may end,
+ * and where a VM has ended and its ocivirt has not, after a minute.
  *
  * A VM may still run there whose ocivirt is gone. Who can go on with it passes @survivor: that is
  * what instance.json says of it, to be freed with instance_finish(), and all of it is left in

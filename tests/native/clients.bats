@@ -137,6 +137,38 @@ serve_refusals() {
 	run -69 timeout 20 "$ocivirt" wait --root "$root"
 }
 
+@test "wait and events do not take it for the end that nobody has room for them" {
+	local command server
+	# Somebody else's, so that it runs for as long as its root directory is locked.
+	echo '{"id": "x", "bootId": "another", "pidNamespace": 1, "supervisorPid": 1, "qemuPid": 1, "qemuStartTime": 1}' >"$root/instance.json"
+	exec 7<"$root"
+	flock -x 7
+	for command in wait events; do
+		rm -f "$root/control.sock"
+		python3 "$BATS_TEST_DIRNAME/full.py" "$root/control.sock" 3>&- 7<&- &
+		server=$!
+		until [[ -S $root/control.sock ]]; do sleep 0.05; done
+		run -69 timeout 30 "$ocivirt" "$command" --root "$root" 7<&-
+		echo "$output"
+		kill "$server"
+		[[ $output == *"cannot connect to $root/control.sock: "* ]]
+	done
+	exec 7<&-
+}
+
+@test "a root directory is reached by a path that is too long for a socket, too" {
+	local server long
+	long=$BATS_TEST_TMPDIR/$(printf 'x%.0s' {1..120})
+	ln -s "$root" "$long"
+	serve_refusals 403
+	run -69 timeout 20 "$ocivirt" wait --root "$long"
+	kill "$server"
+	[[ $output == 'ocivirt: error: not for you' ]]
+	rm "$root/control.sock"
+	run -69 timeout 20 "$ocivirt" wait --root "$long"
+	[[ $output == "ocivirt: error: there is no VM in the root directory $long" ]]
+}
+
 @test "console: both ways, from the first byte, for more than one" {
 	config "$(order echo)"
 	start
@@ -238,7 +270,7 @@ ends_soon() {
 	start
 	wait_for 'vm:[^ ]*# '
 	local case
-	for case in escape halted TERM INT HUP QUIT end; do
+	for case in escape halted lost TERM INT HUP QUIT end; do
 		expect "$BATS_TEST_DIRNAME/attach.exp" "$case" "$ocivirt" console --root "$root"
 	done
 	finish

@@ -151,6 +151,24 @@ expect_slow_command() {
 	finish
 }
 
+@test "exec: a status that is none of Linux's is no success" {
+	local result expected server
+	for result in '"exited", "status": 256:255' '"exited", "status": 512:255' '"exited", "status": -1073741510:255' \
+		'"exited", "status": 3221225786:255' '"exited", "status": 9223372036854775807:255' '"exited", "status": 255:255' \
+		'"exited", "status": 0:0' '"killed", "signal": 15:143' '"killed", "signal": 128:255' '"killed", "signal": -128:128' \
+		'"killed", "signal": 3221225477:255' '"killed", "signal": 9223372036854775807:255'; do
+		expected=${result##*:}
+		rm -f "$root/control.sock"
+		python3 "$BATS_TEST_DIRNAME/refuse.py" "$root/control.sock" 200 "{\"end\": ${result%:*}}" >/dev/null 3>&- &
+		server=$!
+		until [[ -S $root/control.sock ]]; do sleep 0.02; done
+		run timeout 20 "$ocivirt" exec --root "$root" -- true
+		kill "$server"
+		echo "$result: $status $output"
+		[[ $status -eq $expected ]]
+	done
+}
+
 @test "addresses, freeze and thaw" {
 	mke2fs -q -t ext4 "$BATS_TEST_TMPDIR/disk" 8M
 	agent_config "$(order wait)" ".vm.image = {path: \"$BATS_TEST_TMPDIR/disk\"}"

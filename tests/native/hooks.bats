@@ -350,3 +350,36 @@ told() {
 	[[ $(jq -r .pid "$record/asked.create") -eq $(jq -r .pid "$record/asked.start") ]]
 	[[ $(jq 'has("pid")' "$record/asked.stop") == false ]]
 }
+
+@test "what begins in the same root directory after a stop waits for poststop hooks, and nobody is asked meanwhile" {
+	program slow <<<'touch "$record/begun"; sleep 4; touch "$record/ended"'
+	config "$(order wait)" "$(hook poststop slow)"
+	start --id vm
+	wait_for '^guest: listening'
+	local first=$pid since
+	"$ocivirt" stop --root "$root"
+	since=$(now_ms)
+	run -69 timeout 20 "$ocivirt" wait --root "$root"
+	run -0 "$ocivirt" state --root "$root"
+	[[ $(jq -r .status <<<"$output") == stopped ]]
+	at_most 1500 "$since"
+	[[ ! -e $record/ended ]]
+	config "$(order poweroff)"
+	run -0 "$ocivirt" run --bundle "$bundle" --root "$root"
+	[[ -e $record/ended ]]
+	pid=$first
+	finish
+	expect_status 0
+}
+
+@test "a stop and a start, one after the other" {
+	config "$(order wait)"
+	local before=() i
+	for i in {1..4}; do
+		start
+		wait_for '^guest: listening'
+		"$ocivirt" stop --root "$root"
+		before+=("$pid")
+	done
+	wait "${before[@]}"
+}

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""usage: refuse.py SOCKET [STATUS]
+"""usage: refuse.py SOCKET [STATUS [BODY]]
 
-A server at SOCKET that answers whatever it is asked with STATUS and an error, or, without one, hangs up at once. Prints a
-line for each who has asked.
+A server at SOCKET that answers whatever it is asked with STATUS and an error, or BODY, or, without one, hangs up at once.
+Prints a line for each who has asked.
 """
 
 import socketserver
 import sys
 
 PATH, STATUS = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
-BODY = b'{"error": "not for you"}'
+BODY = sys.argv[3].encode() if len(sys.argv) > 3 else b'{"error": "not for you"}'
 
 
 class Refusal(socketserver.StreamRequestHandler):

@@ -603,3 +603,85 @@ be_off_for_a_reboot() {
 	expect_no_gap
 	at_most 30000 "$since"
 }
+
+@test "who talks to a VM that is left without its ocivirt is told so, and not that it has ended" {
+	config "$(order ignore)"
+	start --id vm
+	wait_for '^guest: ready'
+	local qemu command clients=() client result
+	qemu=$(qemu_pid)
+	for command in wait events console 'stop --timeout 1h'; do
+		# shellcheck disable=SC2086 # words
+		"$ocivirt" $command --root "$root" </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/told.${command%% *}" 3>&- &
+		clients+=("${command%% *}:$!")
+	done
+	wait_for 'asking the guest to power off' "$err"
+	until (($(ss -xHp state established | grep -c "$root/control.sock") >= 4)); do sleep 0.1; done
+	kill_all
+	for client in "${clients[@]}"; do
+		result=0
+		wait "${client#*:}" || result=$?
+		echo "${client%:*}: $result, $(<"$BATS_TEST_TMPDIR/told.${client%:*}")"
+		[[ $result -eq 69 ]]
+		has "the VM vm runs on without an ocivirt .QEMU has pid $qemu.; start it again" "$BATS_TEST_TMPDIR/told.${client%:*}"
+	done
+	kill -KILL "$qemu"
+	while kill -0 "$qemu" 2>/dev/null; do sleep 0.05; done
+}
+
+@test "who waits for a VM whose ocivirt is killed, and started again at once, waits on" {
+	config "$(order count)"
+	start --id vm
+	wait_for '^guest: count 3'
+	"$ocivirt" wait --root "$root" >"$BATS_TEST_TMPDIR/waited" 3>&- &
+	local waiter=$!
+	until ss -xH | grep -qF "$root/control.sock"; do sleep 0.1; done
+	kill_all
+	start --id vm
+	wait_for '^guest: count'
+	kill -QUIT "$pid"
+	finish
+	wait "$waiter"
+	[[ $(<"$BATS_TEST_TMPDIR/waited") == 137 ]]
+}
+
+@test "a console goes on with the next engine, and after it was cut off for being slow, to the VM's end" {
+	config "$(order wait)"
+	type_to_guest
+	start
+	wait_for '^guest: ready'
+	local seen=$BATS_TEST_TMPDIR/seen said=$BATS_TEST_TMPDIR/said keys=$BATS_TEST_TMPDIR/keys console
+	mkfifo "$keys"
+	exec 5<>"$keys"
+	"$ocivirt" console --root "$root" <"$keys" >"$seen" 2>"$said" 3>&- 5<&- &
+	console=$!
+	until ss -xH | grep -qF "$root/control.sock"; do sleep 0.1; done
+	lose_engine KILL
+	wait_for 'the connection to the guest.s console was lost, and is there again' "$said"
+	# Both ways.
+	echo 'order count' >&5
+	wait_for '^guest: count 3' "$seen"
+	# The server keeps 1 MiB, and a socket some more.
+	kill -STOP "$console"
+	echo 'order flood' >&9
+	local deadline=$((SECONDS + PATIENCE)) size
+	until (($(stat -c %s "$out") > 2000000)); do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	kill -CONT "$console"
+	until (($(grep -c 'is there again' "$said") >= 2)); do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	size=$(stat -c %s "$seen")
+	until (($(stat -c %s "$seen") > size + 10000)); do
+		((SECONDS < deadline))
+		sleep 0.1
+	done
+	"$ocivirt" kill --root "$root"
+	finish
+	wait "$console"
+	exec 5>&-
+	has_not 'error' "$said"
+}

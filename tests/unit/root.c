@@ -290,6 +290,45 @@ static void test_busy_for_a_moment(void)
     root_finish(&first);
 }
 
+struct ending {
+    pid_t pid;
+    const char *instance;
+};
+
+static gpointer end_slowly(gpointer data)
+{
+    const struct ending *ending = data;
+    g_usleep(G_USEC_PER_SEC * 5 / 4);
+    g_unlink(ending->instance);
+    g_usleep(G_USEC_PER_SEC / 10);
+    end_child(ending->pid);
+    return NULL;
+}
+
+/* Who has been told that a VM has ended is not refused for what its ocivirt has still to do, to the
+ * last, when instance.json is gone and the lock is not. */
+static void test_busy_at_the_end(void)
+{
+    struct root first, second;
+    choose_and_open(&first, "end");
+    pid_t owner = start_child("owner"); /* it has the lock, too */
+    struct instance instance;
+    g_autofree char *path = root_file(&first, "instance.json");
+    instance_init(&instance, "first", owner);
+    instance.status = INSTANCE_STOPPED;
+    g_assert_true(instance_write(&instance, path, NULL));
+    instance_finish(&instance);
+    close(first.lock);
+    first.lock = -1;
+
+    struct ending ending = {owner, path};
+    GThread *thread = g_thread_new("end", end_slowly, &ending);
+    choose_and_open(&second, "end");
+    g_thread_join(thread);
+    root_finish(&second);
+    root_finish(&first);
+}
+
 /* Whoever was refused has nothing to clean up: all of it belongs to the VM that runs. */
 static void test_busy_leaves_all(void)
 {
@@ -578,6 +617,7 @@ int main(int argc, char **argv)
     g_test_add_func("/root/symlink", test_symlink);
     g_test_add_func("/root/busy", test_busy);
     g_test_add_func("/root/busy-for-a-moment", test_busy_for_a_moment);
+    g_test_add_func("/root/busy-at-the-end", test_busy_at_the_end);
     g_test_add_func("/root/busy-leaves-all", test_busy_leaves_all);
     g_test_add_func("/root/vm-of-a-dead-ocivirt", test_vm_of_a_dead_ocivirt);
     g_test_add_func("/root/sweep", test_sweep);
