@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/find.h"
+#include "src/engine/root_lock.h"
 #include "src/util/error.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cmd/ocivirt/reconnect.h"
 #include "cmd/ocivirt/find.h"
+#include "src/engine/root_lock.h"
 #include "src/util/error.h"
 
 #include <errno.h>

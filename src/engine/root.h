@@ -37,19 +37,13 @@ bool root_choose(struct root *root, const char *wanted, GError **error);
  */
 GPtrArray *root_find(void);
 
-/* Whether somebody has opened the root directory @path. Not to be asked without need: an ocivirt
- * that starts at the same moment waits for us. */
-bool root_is_locked(const char *path);
-
 /*
- * Creates the directory and what belongs into it, and locks it. ERROR_BUSY: somebody else has it;
- * for one whose ocivirt does not live any more that is said after a second, in which it may end,
- * and where a VM has ended and its ocivirt has not, after a minute.
+ * Creates the directory and what belongs into it, and locks it. ERROR_BUSY: somebody else has it,
+ * see root_lock().
  *
  * A VM may still run there whose ocivirt is gone. Who can go on with it passes @survivor: that is
  * what instance.json says of it, to be freed with instance_finish(), and all of it is left in
- * place;
- * @survivor->qemu is 0 if there is none. With NULL such a VM is ERROR_BUSY.
+ * place; @survivor->qemu is 0 if there is none. With NULL such a VM is ERROR_BUSY.
  */
 bool root_open(struct root *root, struct instance *survivor, GError **error);
 

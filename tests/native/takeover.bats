@@ -1,51 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Whoever dies: the guest goes on, or ends in order, and nothing is left behind.
+# An engine that dies: the guest goes on with the next one, or ends in order, and nothing is left behind.
 
 setup() {
 	source "$BATS_TEST_DIRNAME/helpers.bash"
+	source "$BATS_TEST_DIRNAME/lost.bash"
 	common_setup
 }
 
 teardown() {
 	common_teardown
-}
-
-# lose_engine SIGNAL: the engine dies of it, or hangs, and another one has taken over.
-lose_engine() {
-	local lost=$(engine_pid) before
-	before=$(grep -c 'the VM is taken over' "$err" || true)
-	kill "-$1" "$lost"
-	local deadline=$((SECONDS + PATIENCE))
-	until (($(grep -c 'the VM is taken over' "$err" || true) > before)); do
-		((SECONDS < deadline))
-		sleep 0.02
-	done
-	[[ $(engine_pid) != "$lost" ]]
-}
-
-# A VM that counts, and whose ocivirt has been killed; its QEMU is $qemu.
-leave_vm_alone() {
-	config "$(order count)"
-	start --id vm
-	wait_for '^guest: count 3'
-	qemu=$(qemu_pid)
-	kill_all
-}
-
-# expect_nothing_left: neither a process nor what goes with the VM.
-expect_nothing_left() {
-	[[ -z $(pgrep -f -- "$root") ]]
-	[[ $(cd "$root" && echo *) == "cache disks log" ]]
-}
-
-wait_for_state() {
-	local deadline=$((SECONDS + PATIENCE))
-	until [[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == "$1" ]]; do
-		((SECONDS < deadline))
-		sleep 0.1
-	done
 }
 
 # Whatever ocivirt believes: QEMU's processor stands still.
@@ -61,17 +26,6 @@ guest_stands_still() {
 # Processor time of QEMU, in hundredths of a second.
 qemu_ticks() {
 	awk '{ print $14 + $15 }' "/proc/$(qemu_pid)/stat"
-}
-
-# The guest's counter: each number once, in order, to the last; but for what an engine had read when it was lost, and not
-# written.
-expect_no_gap() {
-	tr -d '\r' <"$out" | grep -aE '^guest: count [0-9]+$' |
-		awk -v most=$((2 * $(grep -c 'another one takes over' "$err" || true))) '
-			$3 <= n { print n ", and then " $3; bad = 1 }
-			$3 > n + 1 { print "gap: " n " to " $3; missing += $3 - n - 1 }
-			{ n = $3 }
-			END { exit bad || missing > most || !n }'
 }
 
 # slow_qemu [SECONDS]: one that takes 3 s to begin with the VM, and what happens meanwhile happens while it is made.
@@ -187,18 +141,6 @@ until_qemu_begins() {
 	done
 }
 
-# start_with_input: as start, and what is written to descriptor $input is the guest's console's.
-start_with_input() {
-	local pipe=$BATS_TEST_TMPDIR/input
-	rm -f "$pipe"
-	mkfifo "$pipe"
-	exec {input}<>"$pipe"
-	: >"$out"
-	: >"$err"
-	"$ocivirt" run --bundle "$bundle" --root "$root" >"$out" 2>"$err" <"$pipe" 3>&- &
-	pid=$!
-}
-
 @test "before the guest runs an engine that dies is followed by a new start" {
 	config "$(order poweroff)"
 	local delay
@@ -273,102 +215,6 @@ start_with_input() {
 	expect_nothing_left
 }
 
-@test "a VM whose ocivirt was killed goes on with the next one" {
-	config "$(order count)"
-	start
-	wait_for '^guest: count 3'
-	local qemu
-	qemu=$(qemu_pid)
-	kill_all
-	run -75 "$ocivirt" run --bundle "$bundle" --root "$root" --id another
-	[[ $output == *"still runs in $root (QEMU has pid $qemu)"*"--id vm"* ]]
-	start --id vm
-	wait_for '^guest: count'
-	[[ $(qemu_pid) == "$qemu" ]]
-	has 'this one goes on with it' "$err"
-	has_not 'guest: ready'
-	lose_engine KILL
-	kill -TERM "$pid"
-	finish
-	expect_status 0
-	has 'guest: power button'
-	expect_nothing_left
-}
-
-@test "a VM is left alone by an ocivirt that cannot go on with it, and knows whose it is" {
-	local qemu
-	leave_vm_alone
-	# An address that nobody has here (RFC 5737).
-	run -69 env OCIVIRT_HTTP=203.0.113.1:80 "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
-	[[ $output == *"203.0.113.1"* && $output == *"runs on without an ocivirt (QEMU has pid $qemu)"* ]]
-	start --id vm
-	wait_for '^guest: count'
-	[[ $(qemu_pid) == "$qemu" ]]
-	wait_for 'VM is taken over' "$err"
-	run -75 "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
-	[[ $output == *"pid $pid"* && $output != *"what is left"* ]]
-	kill -TERM "$pid"
-	finish
-	expect_status 0
-}
-
-@test "a VM is left alone by an ocivirt that has not what libvirt needs" {
-	local qemu
-	leave_vm_alone
-	run -69 setpriv --bounding-set -setpcap "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
-	[[ $output == *"CAP_SETPCAP"* ]]
-	run -70 env LIBVIRT_DRIVER_DIR=/nonexistent "$ocivirt" run --bundle "$bundle" --root "$root" --id vm
-	[[ $output == *"cannot take the VM over: cannot open libvirt's embedded QEMU driver"* ]]
-	[[ $output == *"another engine process tries to take it over"* ]]
-	[[ $output == *"the VM is left as it was found. None could take the VM over"* ]]
-	[[ $output == *"runs on without an ocivirt (QEMU has pid $qemu)"* ]]
-	start --id vm
-	wait_for '^guest: count'
-	[[ $(qemu_pid) == "$qemu" ]]
-	kill -TERM "$pid"
-	finish
-	expect_status 0
-}
-
-@test "a paused VM whose ocivirt was killed is paused still, and can be resumed" {
-	config "$(order count)"
-	start --id vm
-	wait_for '^guest: count 3'
-	"$ocivirt" pause --root "$root"
-	kill_all
-	start --id vm
-	wait_for 'the guest is paused, as it was found' "$err"
-	[[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == paused ]]
-	sleep 1
-	has_not '^guest: count'
-	lose_engine KILL
-	[[ $("$ocivirt" state --root "$root" | jq -r .vm.lifecycle) == paused ]]
-	"$ocivirt" resume --root "$root"
-	wait_for '^guest: count'
-	kill -TERM "$pid"
-	finish
-	expect_status 0
-}
-
-@test "a stop that comes while a paused VM is adopted is obeyed" {
-	config "$(order count)" "$(annotate stop-timeout 60s)"
-	start --id vm
-	wait_for '^guest: count 3'
-	"$ocivirt" pause --root "$root"
-	local qemu
-	qemu=$(qemu_pid)
-	kill_all
-	kill -STOP "$qemu"
-	start --id vm
-	wait_for 'this one goes on with it' "$err"
-	wait_for_state running
-	kill -TERM "$pid"
-	wait_for 'asking the guest to power off' "$err"
-	kill -CONT "$qemu"
-	finish
-	expect_status 0
-}
-
 @test "a stop of a paused guest goes on when the engine dies over it" {
 	config "$(order count)" "$(annotate stop-timeout 60s)"
 	start
@@ -428,61 +274,6 @@ start_with_input() {
 		wait $! || true
 		has_not 'died of signal' "$err"
 	done
-}
-
-@test "an adopted VM ends as any other: by itself, by a panic, by force" {
-	local word
-	for word in poweroff panic force; do
-		config "$(order wait)" 'del(.hostname)'
-		start --id vm
-		wait_for '^guest: ready'
-		kill_all
-		start_with_input
-		wait_for 'VM is taken over' "$err"
-		if [[ $word == force ]]; then
-			kill -QUIT "$pid"
-		else
-			echo "order $word" >&"$input"
-		fi
-		finish
-		exec {input}>&-
-		case $word in
-		poweroff) expect_status 0 ;;
-		panic) expect_status 134 ;;
-		force) expect_status 137 ;;
-		esac
-		run ! pgrep -f -- "$root"
-	done
-}
-
-@test "a guest that powers off while there is no ocivirt has done so, and what it reported counts" {
-	config "$(order report,7)" "$(order later,poweroff)"
-	start --id vm
-	wait_for '^guest: later'
-	kill_all
-	sleep 5
-	start --id vm
-	finish
-	expect_status 7
-	has 'this one goes on with it' "$err"
-	has 'the guest powered off and reported exit status 7' "$err"
-	expect_nothing_left
-}
-
-@test "a reboot that is under way goes on, though the guest powers off for it while there is no ocivirt" {
-	config "$(order wait)"
-	start --id vm
-	wait_for '^guest: listening'
-	kill -$(($(kill -l RTMIN) + 5)) "$pid"
-	wait_for '^guest: power button'
-	kill_all
-	sleep 5
-	start --id vm
-	wait_for '^guest: listening'
-	has 'this one goes on with it' "$err"
-	kill -TERM "$pid"
-	finish
-	expect_status 0
 }
 
 # The guest powers off for a reboot, and its engine, $engine, is halted and does not know.
@@ -562,20 +353,6 @@ be_off_for_a_reboot() {
 	expect_status 137
 }
 
-@test "an adopted VM is ended in order when engines go on dying" {
-	config "$(order wait)"
-	start --id vm
-	wait_for '^guest: ready'
-	kill_all
-	start --id vm
-	wait_for 'VM is taken over' "$err"
-	for _ in {1..4}; do lose_engine KILL; done
-	kill -KILL "$(engine_pid)"
-	finish
-	expect_status 70
-	run ! pgrep -f -- "$root"
-}
-
 @test "who talks to the VM is answered by the next engine, and waits on" {
 	config "$(order count)"
 	start
@@ -602,47 +379,6 @@ be_off_for_a_reboot() {
 	[[ $(<"$BATS_TEST_TMPDIR/waited") == 0 ]]
 	expect_no_gap
 	at_most 30000 "$since"
-}
-
-@test "who talks to a VM that is left without its ocivirt is told so, and not that it has ended" {
-	config "$(order ignore)"
-	start --id vm
-	wait_for '^guest: ready'
-	local qemu command clients=() client result
-	qemu=$(qemu_pid)
-	for command in wait events console 'stop --timeout 1h'; do
-		# shellcheck disable=SC2086 # words
-		"$ocivirt" $command --root "$root" </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/told.${command%% *}" 3>&- &
-		clients+=("${command%% *}:$!")
-	done
-	wait_for 'asking the guest to power off' "$err"
-	until (($(ss -xHp state established | grep -c "$root/control.sock") >= 4)); do sleep 0.1; done
-	kill_all
-	for client in "${clients[@]}"; do
-		result=0
-		wait "${client#*:}" || result=$?
-		echo "${client%:*}: $result, $(<"$BATS_TEST_TMPDIR/told.${client%:*}")"
-		[[ $result -eq 69 ]]
-		has "the VM vm runs on without an ocivirt .QEMU has pid $qemu.; start it again" "$BATS_TEST_TMPDIR/told.${client%:*}"
-	done
-	kill -KILL "$qemu"
-	while kill -0 "$qemu" 2>/dev/null; do sleep 0.05; done
-}
-
-@test "who waits for a VM whose ocivirt is killed, and started again at once, waits on" {
-	config "$(order count)"
-	start --id vm
-	wait_for '^guest: count 3'
-	"$ocivirt" wait --root "$root" >"$BATS_TEST_TMPDIR/waited" 3>&- &
-	local waiter=$!
-	until ss -xH | grep -qF "$root/control.sock"; do sleep 0.1; done
-	kill_all
-	start --id vm
-	wait_for '^guest: count'
-	kill -QUIT "$pid"
-	finish
-	wait "$waiter"
-	[[ $(<"$BATS_TEST_TMPDIR/waited") == 137 ]]
 }
 
 @test "a console goes on with the next engine, and after it was cut off for being slow, to the VM's end" {
