@@ -42,22 +42,13 @@ static void set_cpu_model(struct translation *t)
     t->spec->cpu_model = g_strdup(model);
 }
 
-/* A quote that is not closed would take in what stands behind it. */
-static void check_quotes(struct translation *t, gsize index)
+static bool has_odd_quotes(const char *parameter)
 {
-    const char *parameter = t->config->vm.kernel.parameters[index];
-    gsize quotes = 0;
+    bool odd = false;
     for (const char *c = parameter; *c != '\0'; c++) {
-        quotes += *c == '"';
+        odd ^= *c == '"';
     }
-    if (quotes % 2 != 0) {
-        g_autofree char *shown = oci_problems_shorten(parameter);
-        g_autofree char *path = oci_path_element("vm.kernel.parameters", index, NULL);
-        oci_problems_add(t->problems, path,
-                         "%s has a quote that does not end: Linux would take all that follows for "
-                         "a part of it; close it",
-                         shown);
-    }
+    return odd;
 }
 
 /* One kernel parameter as the kernel's parser wants it: in quotes if it holds a space. */
@@ -117,6 +108,29 @@ static void check_command_line(struct translation *t)
     }
 }
 
+/* What was split at its spaces, inside quotes, too, is put together as it was. A quote that does
+ * not end would take in what stands behind it. */
+static void add_parameters(struct translation *t, GPtrArray *words)
+{
+    char **parameters = t->config->vm.kernel.parameters;
+    gssize opened_at = -1;
+    for (gsize i = 0; parameters != NULL && parameters[i] != NULL; i++) {
+        g_ptr_array_add(words,
+                        opened_at >= 0 ? g_strdup(parameters[i]) : quote_parameter(parameters[i]));
+        if (has_odd_quotes(parameters[i])) {
+            opened_at = opened_at >= 0 ? -1 : (gssize)i;
+        }
+    }
+    if (opened_at >= 0) {
+        g_autofree char *shown = oci_problems_shorten(parameters[opened_at]);
+        g_autofree char *path = oci_path_element("vm.kernel.parameters", opened_at, NULL);
+        oci_problems_add(t->problems, path,
+                         "%s has a quote that does not end: Linux would take all that follows for "
+                         "a part of it; close it",
+                         shown);
+    }
+}
+
 static void set_kernel(struct translation *t)
 {
     const struct oci_config *config = t->config;
@@ -138,10 +152,7 @@ static void set_kernel(struct translation *t)
         g_ptr_array_add(words, g_strconcat("systemd.hostname=", config->hostname, NULL));
     }
     add_folder_parameters(spec, words);
-    for (gsize i = 0; parameters != NULL && parameters[i] != NULL; i++) {
-        check_quotes(t, i);
-        g_ptr_array_add(words, quote_parameter(parameters[i]));
-    }
+    add_parameters(t, words);
     g_ptr_array_add(words, NULL);
     spec->cmdline = g_strjoinv(" ", (char **)words->pdata);
     check_command_line(t);

@@ -69,15 +69,16 @@ struct oci_network_facts {
 /* What the translation must know of its surroundings. Owns nothing. */
 struct oci_host {
     enum vm_arch arch;
-    enum vm_accel accel;  /* already chosen: src/host/accel */
-    unsigned cpus;        /* that the container may use, at least 1 */
-    guint64 memory;       /* of the machine, bytes; 0: not known */
-    guint64 memory_limit; /* of the container, bytes; 0: none */
-    const char *emulator; /* the QEMU of the system; NULL: there is none */
-    const char *launcher; /* stands for QEMU (vm_spec.h); NULL: there is none */
-    const char *id;       /* of the instance; becomes the domain's name */
-    const char *root;     /* the root directory, absolute */
-    const char *file;     /* config.json, absolute; NULL: it is no file */
+    enum vm_accel accel;          /* already chosen: src/host/accel */
+    unsigned cpus;                /* that the container may use, at least 1 */
+    guint64 memory;               /* of the machine, bytes; 0: not known */
+    guint64 memory_limit;         /* of the container, bytes; 0: none */
+    const char *emulator;         /* the QEMU of the system; NULL: there is none */
+    const char *const *libraries; /* files of ours, NULL-terminated; NULL: not known */
+    const char *launcher;         /* stands for QEMU (vm_spec.h); NULL: there is none */
+    const char *id;               /* of the instance; becomes the domain's name */
+    const char *root;             /* the root directory, absolute */
+    const char *file;             /* config.json, absolute; NULL: it is no file */
     /* Of each path that is used: char ** as of links_follow(). NULL, or without the path: nobody
      * has looked. */
     GHashTable *ways;

@@ -26,7 +26,9 @@ static void use_programs(const struct uses *uses, const struct oci_config *confi
 {
     use(uses, translate_emulator(config, host), "QEMU");
     use(uses, "/proc/self/exe", "ocivirt itself");
-    use(uses, "/usr/lib", "the folder of the system's libraries");
+    for (const char *const *library = host->libraries; library != NULL && *library; library++) {
+        use(uses, *library, "a library of ocivirt's");
+    }
     use(uses, "/etc/ld.so.cache", "the list of the system's libraries");
 }
 

@@ -458,6 +458,10 @@ void oci_judge_hostname(const struct oci_situation *s, gsize index, struct oci_v
     } else {
         judge_told_hostname(s, verdict);
     }
+    if (verdict->fate == OCI_HONOURED && strchr(s->config->hostname, '_') != NULL) {
+        g_autofree char *text = g_steal_pointer(&verdict->text);
+        verdict->text = g_strconcat(text, "; but systemd takes no name with \"_\"", NULL);
+    }
 }
 
 /* What other programs that run VMs call it. */

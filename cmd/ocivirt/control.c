@@ -51,14 +51,32 @@ static enum outcome read_exit_status(struct client *c, int *status, GError **err
     return outcome;
 }
 
-/* Takes @c. UNKNOWN: the VM has ended all the same. @error: REFUSED alone. */
-static enum outcome wait_for_end(const char *root, struct client *c, int *status, GError **error)
+/* Who has taken the VM over from an ocivirt that is gone does not know that it is to be stopped. */
+static void stop_again(const char *root, const char *target)
+{
+    json_t *state = client_ask(root, "GET", "/v1/state", CLIENT_PATIENCE_SECONDS, NULL);
+    const char *lifecycle =
+        json_string_value(json_object_get(json_object_get(state, "vm"), "lifecycle"));
+    if (g_strcmp0(lifecycle, "running") == 0 || g_strcmp0(lifecycle, "paused") == 0) {
+        post(root, target, NULL);
+    }
+    json_decref(state);
+}
+
+/* Takes @c. UNKNOWN: the VM has ended all the same. @error: REFUSED alone. @stop: what has stopped
+ * it; NULL: nobody has. */
+static enum outcome wait_for_end(const char *root, struct client *c, const char *stop, int *status,
+                                 GError **error)
 {
     enum outcome outcome = UNKNOWN;
     g_autoptr(GError) local = NULL;
     while (c != NULL && (outcome = read_exit_status(c, status, &local)) == UNKNOWN) {
         client_close(c);
-        c = ask_to_wait(reconnect(root, &local));
+        c = reconnect(root, &local);
+        if (c != NULL && stop != NULL) {
+            stop_again(root, stop);
+        }
+        c = ask_to_wait(c);
     }
     client_close(c);
     if (local != NULL) {
@@ -75,7 +93,7 @@ static bool print_exit_status(const char *root, GError **error)
         return false;
     }
     int status;
-    switch (wait_for_end(root, c, &status, error)) {
+    switch (wait_for_end(root, c, NULL, &status, error)) {
     case TOLD:
         printf("%d\n", status);
         return true;
@@ -120,7 +138,7 @@ static bool stop(const char *root, const char *timeout, GError **error)
         return false;
     }
     int status;
-    bool ok = wait_for_end(root, c, &status, error) != REFUSED;
+    bool ok = wait_for_end(root, c, target, &status, error) != REFUSED;
     if (!ok) {
         g_prefix_error(error, "the guest is being stopped, and its end cannot be waited for: ");
     }

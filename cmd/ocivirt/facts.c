@@ -10,6 +10,7 @@
 #include "src/host/topology.h"
 
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -241,6 +242,24 @@ static struct oci_source find_image(struct facts *facts, const char *path)
     return source;
 }
 
+static int add_library(struct dl_phdr_info *info, size_t size, void *libraries)
+{
+    (void)size;
+    if (*info->dlpi_name == '/') {
+        g_ptr_array_add(libraries, g_strdup(info->dlpi_name));
+    }
+    return 0;
+}
+
+/* Those that this program runs with; those of QEMU and its helpers are beside them. */
+static GPtrArray *find_libraries(void)
+{
+    GPtrArray *libraries = g_ptr_array_new_with_free_func(g_free);
+    dl_iterate_phdr(add_library, libraries);
+    g_ptr_array_add(libraries, NULL);
+    return libraries;
+}
+
 static void find_way(const char *path, const char *what, void *data)
 {
     (void)what;
@@ -265,6 +284,7 @@ struct facts *facts_new(const struct oci_config *config, const struct oci_settin
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
     facts->images = g_ptr_array_new_with_free_func(image_file_free);
     facts->emulator = find_emulator(vm_arch_native(), NULL);
+    facts->libraries = find_libraries();
     find_devices(facts, config);
     find_mounts(facts, config);
     find_network(facts, config);
@@ -274,6 +294,7 @@ struct facts *facts_new(const struct oci_config *config, const struct oci_settin
         .memory = limits_physical_memory(),
         .memory_limit = limits_memory(),
         .emulator = facts->emulator,
+        .libraries = (const char *const *)facts->libraries->pdata,
         .id = facts->id,
         .root = facts->root,
         .file = facts->file,
@@ -307,6 +328,7 @@ void facts_free(struct facts *facts)
         g_array_unref(facts->unusable);
         g_array_unref(facts->in_use);
         g_ptr_array_unref(facts->images);
+        g_ptr_array_unref(facts->libraries);
         g_free(facts->id);
         g_hash_table_unref(facts->ways);
         g_free(facts->root);

@@ -17,6 +17,7 @@ struct facts {
     GArray *unusable;       /* of struct port_range */
     GArray *in_use;         /* the same */
     GPtrArray *images;      /* of struct image_file, which those point into */
+    GPtrArray *libraries;   /* of char *, with NULL at the end */
     GHashTable *ways;       /* of struct oci_host */
     char *id;
     char *root;

@@ -4,6 +4,7 @@
 #include "src/api/api.h"
 #include "src/engine/adopt.h"
 #include "src/engine/engine.h"
+#include "src/engine/root_lock.h"
 #include "src/host/exit_port.h"
 #include "src/host/netns.h"
 #include "src/host/process.h"
@@ -138,22 +139,50 @@ static enum engine_stop_method stop_method(enum oci_stop_method method)
     return methods[method];
 }
 
-/* The signals that stop, for hooks that run when there is no engine any more. */
-static int open_stop_signals(void)
+/* The signals that stop, for when there is no engine. */
+static void stop_signals(sigset_t *set)
 {
     struct sigaction hangup;
     bool ignores_hangup = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     enum engine_request request;
-    sigset_t set;
-    sigemptyset(&set);
+    sigemptyset(set);
     for (int signal = 1; signal <= SIGRTMAX; signal++) {
         if (request_of_signal(signal, &request) &&
             (request == ENGINE_STOP || request == ENGINE_FORCE) &&
             !(signal == SIGHUP && ignores_hangup)) {
-            sigaddset(&set, signal);
+            sigaddset(set, signal);
         }
     }
+}
+
+static int open_stop_signals(void)
+{
+    sigset_t set;
+    stop_signals(&set);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Of signals that are blocked, as PID 1's are, and that nobody reads yet. */
+static bool is_stop_pending(void)
+{
+    sigset_t stop, pending, both;
+    stop_signals(&stop);
+    return sigpending(&pending) == 0 && sigandset(&both, &stop, &pending) == 0 &&
+           !sigisemptyset(&both);
+}
+
+/* Before anything is looked at: what the one before has, ports for example, is free then. False: it
+ * is to be stopped. */
+static bool wait_for_predecessor(const struct options *options)
+{
+    struct root root;
+    bool chosen = root_choose(&root, options->root, NULL); /* else it is said later why not */
+    bool ok = !chosen || root_await_end(root.path, is_stop_pending);
+    root_finish(&root);
+    if (!ok) {
+        log_info("stopped before the guest ran");
+    }
+    return ok;
 }
 
 /* The last process of all: hooks that are to run when all is over. */
@@ -186,7 +215,7 @@ static void stop_listening(const struct running *running)
 }
 
 /* Before anybody is told of the end: who has heard of it may begin the next VM here, which then
- * waits for us. On a full disk QEMU's pid alone tells it. */
+ * waits for us. Where there is no room for it QEMU's pid tells it. */
 static void note_end(const struct running *running)
 {
     g_autofree char *path = root_file(running->config.root, "instance.json");
@@ -257,7 +286,8 @@ static bool is_left_alone(const struct legacy *legacy)
 static const char *cause_of_losses(const struct supervisor_report *report,
                                    const struct legacy *legacy)
 {
-    return legacy->gave_up ? "None could take the VM over"
+    return report->fork_errno != 0 ? "There cannot be another process"
+           : legacy->gave_up       ? "None could take the VM over"
            : report->engine_signal == SIGKILL
                ? "Somebody kills them, or the kernel does for want of memory"
                : "This is a bug in ocivirt or libvirt";
@@ -354,7 +384,9 @@ static int run_vm(struct running *running)
     g_autoptr(GError) error = NULL;
     struct instance survivor;
     bool ok = root_open(root, &survivor, &error);
-    if (ok && survivor.qemu > 0 && !adopt(root, &survivor, id, running->config.legacy, &error)) {
+    if (ok && survivor.qemu > 0 &&
+        !adopt(root, &survivor, id, running->config.ready_pattern, running->config.legacy,
+               &error)) {
         ok = false;
         root_abandon(root); /* the VM in there is somebody's */
     }
@@ -418,7 +450,7 @@ int command_run(int argc, char **argv)
                       "output,\nand end when it ends. Signals stop, pause and reboot it: see "
                       "ocivirt(1).",
                       OPTIONS_CONFIG | OPTIONS_ROOT | OPTIONS_ID | OPTIONS_RUN, &status) &&
-        machine_load(&machine, &options, &status)) {
+        wait_for_predecessor(&options) && machine_load(&machine, &options, &status)) {
         supervisor_block_signals();
         machine_report_network(&machine);
         status = run(&machine, &options);

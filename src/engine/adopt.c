@@ -19,7 +19,7 @@ static bool end(const struct instance *survivor, GError **error)
 }
 
 bool adopt(const struct root *root, const struct instance *survivor, const char *id,
-           struct legacy *legacy, GError **error)
+           const char *ready_pattern, struct legacy *legacy, GError **error)
 {
     if (survivor->status != INSTANCE_RUNNING) {
         log_info("the VM %s that an ocivirt which is gone had begun to start is ended",
@@ -41,7 +41,8 @@ bool adopt(const struct root *root, const struct instance *survivor, const char 
     legacy->adopted = true;
     legacy->qemu = survivor->qemu;
     legacy->qemu_started = survivor->qemu_started;
-    legacy->console.seen = legacy->was_ready = survivor->console_seen;
+    legacy->console.seen = legacy->was_ready =
+        ready_pattern != NULL && g_strcmp0(survivor->console_seen, ready_pattern) == 0;
     memcpy(legacy->helpers, survivor->helpers, sizeof(legacy->helpers));
     legacy->oom_kills = limits_oom_kills();
     log_info("the VM %s of an ocivirt that is gone still runs (QEMU has pid %d): this one goes on "

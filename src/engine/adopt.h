@@ -9,7 +9,7 @@
 /*
  * Makes the VM @survivor of @root that of @legacy, as if an engine before this one had made it. One
  * whose guest has not run yet is ended instead, and @root is as new. ERROR_BUSY: it is not the VM
- * @id.
+ * @id. @ready_pattern: what is waited for on the console; NULL: nothing.
  */
 bool adopt(const struct root *root, const struct instance *survivor, const char *id,
-           struct legacy *legacy, GError **error);
+           const char *ready_pattern, struct legacy *legacy, GError **error);

@@ -6,15 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-/* In microseconds: how long a lock is waited for whose owner is gone, or whose owner's VM has ended
- * and which runs hooks, perhaps; and between two attempts. */
+/* In microseconds: how long a lock is waited for whose owner is gone, how long an owner whose VM
+ * has ended, and between two attempts. */
 #define LOCK_PATIENCE G_USEC_PER_SEC
-#define LOCK_PATIENCE_AT_END (60 * G_USEC_PER_SEC)
-#define LOCK_INTERVAL (20 * 1000)
+#define END_PATIENCE (60 * G_USEC_PER_SEC)
+#define INTERVAL (20 * 1000)
 
 bool root_is_locked(const char *path)
 {
@@ -62,12 +61,19 @@ enum owner {
     OWNER_GONE, /* or not known */
 };
 
-static enum owner look_at_owner(const struct root *root)
+/* Where there was no room to note the end, QEMU's own tells it. */
+static bool vm_has_ended(const struct instance *owner)
 {
-    g_autofree char *file = root_file(root, "instance.json");
+    return owner->status == INSTANCE_STOPPED ||
+           (owner->qemu > 0 && instance_is_ours(owner) && !instance_qemu_alive(owner));
+}
+
+static enum owner look_at_owner(const char *root)
+{
+    g_autofree char *file = g_build_filename(root, "instance.json", NULL);
     struct instance owner;
     enum owner found = OWNER_GONE;
-    if (instance_read(&owner, file) && owner.status == INSTANCE_STOPPED) {
+    if (instance_read(&owner, file) && vm_has_ended(&owner)) {
         found = OWNER_ENDS;
     } else if (owner.id != NULL && instance_supervisor_alive(&owner)) {
         found = OWNER_RUNS;
@@ -76,40 +82,32 @@ static enum owner look_at_owner(const struct root *root)
     return found;
 }
 
-/* Signals are blocked by now, and nobody reads them yet. */
-static bool is_to_end(void)
+bool root_await_end(const char *root, bool (*is_to_stop)(void))
 {
-    sigset_t pending;
-    return sigpending(&pending) == 0 &&
-           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+    gint64 waited = 0;
+    while (waited < END_PATIENCE && look_at_owner(root) == OWNER_ENDS && root_is_locked(root)) {
+        if (is_to_stop()) {
+            return false;
+        }
+        if (waited == LOCK_PATIENCE) {
+            log_info("waiting for the ocivirt whose VM has ended in the root directory %s", root);
+        }
+        g_usleep(INTERVAL);
+        waited += INTERVAL;
+    }
+    return true;
 }
 
 /* A process that has been killed keeps what it has locked for a moment, and root_is_locked() locks
- * for one, too; who was told that a VM has ended is not to be refused for what its ocivirt has
- * still to do. Of an owner whose VM lives it is known at once that waiting is in vain. */
+ * for one, too: only of an owner whose VM lives it is known at once that waiting is in vain. */
 static bool take_lock(const struct root *root)
 {
-    static const gint64 patience[] = {
-        [OWNER_RUNS] = 0,
-        [OWNER_ENDS] = LOCK_PATIENCE_AT_END,
-        [OWNER_GONE] = LOCK_PATIENCE,
-    };
-    enum owner owner = OWNER_GONE;
-    gint64 since = g_get_monotonic_time(); /* that is so; who ends is gone at last */
-    bool locked, told = false;
-    while (!(locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0) && !is_to_end()) {
-        enum owner before = owner;
-        gint64 now = g_get_monotonic_time();
-        owner = look_at_owner(root);
-        since = owner != before ? now : since;
-        if (now - since >= patience[owner]) {
-            break;
-        }
-        if (!told && now - since > LOCK_PATIENCE) {
-            log_info("waiting for the ocivirt that ends in the root directory %s", root->path);
-            told = true;
-        }
-        g_usleep(LOCK_INTERVAL);
+    gint64 deadline = g_get_monotonic_time() + LOCK_PATIENCE;
+    bool locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0;
+    while (!locked && look_at_owner(root->path) != OWNER_RUNS &&
+           g_get_monotonic_time() < deadline) {
+        g_usleep(INTERVAL);
+        locked = flock(root->lock, LOCK_EX | LOCK_NB) == 0;
     }
     return locked;
 }

@@ -10,8 +10,12 @@
 bool root_is_locked(const char *path);
 
 /*
- * Opens the directory and locks it. ERROR_BUSY: somebody else has it; of one whose ocivirt does not
- * live any more that is said after a second, in which it may end, and where a VM has ended and its
- * ocivirt has not, after a minute.
+ * Waits while an ocivirt whose VM has ended still has the root directory @root, for its hooks
+ * perhaps; for a minute at most. Who was told of that end may begin the next VM. False: @is_to_stop
+ * has said so.
  */
+bool root_await_end(const char *root, bool (*is_to_stop)(void));
+
+/* Opens the directory and locks it. ERROR_BUSY: somebody else has it; of one whose ocivirt does not
+ * live any more that is said after a second, in which it may end. */
 bool root_lock(struct root *root, GError **error);

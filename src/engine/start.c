@@ -99,7 +99,7 @@ static bool write_instance(const struct engine *e, enum instance_status status, 
     g_autofree char *path = root_file(e->config->root, "instance.json");
     struct instance instance = e->instance;
     instance.status = status;
-    instance.console_seen = e->legacy->console.seen;
+    instance.console_seen = e->legacy->console.seen ? (char *)e->config->ready_pattern : NULL;
     memcpy(instance.helpers, e->legacy->helpers, sizeof(instance.helpers));
     return instance_write(&instance, path, error);
 }
@@ -147,7 +147,7 @@ static bool note_status(struct engine *e, enum instance_status status, GError **
 static gboolean note_again(gpointer data)
 {
     struct engine *e = data;
-    if (!write_instance(e, e->instance.status, NULL)) {
+    if (e->legacy->state != LIFECYCLE_ENDED && !write_instance(e, e->instance.status, NULL)) {
         return G_SOURCE_CONTINUE;
     }
     e->noting = 0;
@@ -158,6 +158,9 @@ static gboolean note_again(gpointer data)
 static void try_to_note_status(struct engine *e, enum instance_status status)
 {
     g_autoptr(GError) error = NULL;
+    if (e->legacy->state == LIFECYCLE_ENDED) {
+        return; /* what is noted by then is the end */
+    }
     if (note_status(e, status, &error)) {
         return;
     }

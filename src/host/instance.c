@@ -49,6 +49,7 @@ void instance_finish(struct instance *instance)
     g_clear_pointer(&instance->id, g_free);
     g_clear_pointer(&instance->boot_id, g_free);
     g_clear_pointer(&instance->bundle, g_free);
+    g_clear_pointer(&instance->console_seen, g_free);
     g_clear_pointer(&instance->annotations, g_strfreev);
 }
 
@@ -82,13 +83,15 @@ static char *format(const struct instance *instance)
     /* a path can be any bytes, and JSON's strings cannot */
     g_autofree char *bundle =
         instance->bundle != NULL ? g_utf8_make_valid(instance->bundle, -1) : NULL;
+    g_autofree char *console_seen =
+        instance->console_seen != NULL ? g_utf8_make_valid(instance->console_seen, -1) : NULL;
     json_t *json = json_pack(
-        "{s:s,s:s,s:I,s:i,s:I,s:i,s:I,s:o,s:s,s:b,s:s*,s:o}", "id", instance->id, "bootId",
+        "{s:s,s:s,s:I,s:i,s:I,s:i,s:I,s:o,s:s,s:s*,s:s*,s:o}", "id", instance->id, "bootId",
         instance->boot_id, "pidNamespace", (json_int_t)instance->pid_namespace, "supervisorPid",
         (int)instance->supervisor, "supervisorStartTime", (json_int_t)instance->supervisor_started,
         "qemuPid", (int)instance->qemu, "qemuStartTime", (json_int_t)instance->qemu_started,
         "helpers", helpers_to_json(instance), "status", instance_status_name(instance->status),
-        "consoleSeen", (int)instance->console_seen, "bundle", bundle, "annotations",
+        "consoleSeen", console_seen, "bundle", bundle, "annotations",
         annotations_to_json(instance->annotations));
     char *text = json_dumps(json, JSON_INDENT(2));
     json_decref(json);
@@ -159,10 +162,10 @@ static bool read_helpers(json_t *array, struct instance_process *helpers)
 static bool read_members(struct instance *instance, json_t *json)
 {
     const char *id, *boot_id, *status = status_names[INSTANCE_RUNNING], *bundle = NULL;
+    const char *console_seen = NULL;
     json_int_t pid_namespace, supervisor, qemu, qemu_started, supervisor_started = 0;
     json_t *annotations = NULL, *helpers = NULL;
-    int console_seen = false;
-    if (json_unpack(json, "{s:s,s:s,s:I,s:I,s:I,s:I,s?I,s?o,s?s,s?b,s?s,s?o}", "id", &id, "bootId",
+    if (json_unpack(json, "{s:s,s:s,s:I,s:I,s:I,s:I,s?I,s?o,s?s,s?s,s?s,s?o}", "id", &id, "bootId",
                     &boot_id, "pidNamespace", &pid_namespace, "supervisorPid", &supervisor,
                     "qemuPid", &qemu, "qemuStartTime", &qemu_started, "supervisorStartTime",
                     &supervisor_started, "helpers", &helpers, "status", &status, "consoleSeen",
@@ -179,7 +182,7 @@ static bool read_members(struct instance *instance, json_t *json)
     instance->supervisor_started = supervisor_started;
     instance->qemu = qemu;
     instance->qemu_started = qemu_started;
-    instance->console_seen = console_seen;
+    instance->console_seen = g_strdup(console_seen);
     instance->bundle = g_strdup(bundle);
     return true;
 }

@@ -42,7 +42,7 @@ struct instance {
     guint64 qemu_started;
     struct instance_process helpers[INSTANCE_HELPERS_MAX];
     enum instance_status status; /* when it was written */
-    bool console_seen;           /* the console has shown what the setting ready waits for */
+    char *console_seen;          /* a pattern of the setting ready; NULL: none was seen */
     char *bundle;                /* NULL: not known */
     char **annotations;          /* key, value, …, NULL; NULL: none */
 };

@@ -74,6 +74,7 @@ struct supervisor {
     long long next_ping; /* ms, as now_ms() */
     long long restart_at;
     int forks_in_vain;             /* since there was an engine */
+    bool is_to_stop;               /* instead of waiting for one */
     long long losses[LOSSES_MOST]; /* when; the oldest is overwritten */
     struct link_message untold[UNTOLD_MOST];
     int untold_count;
@@ -264,6 +265,10 @@ static bool reap(struct supervisor *s)
 static void handle_signal(struct supervisor *s, const struct signalfd_siginfo *info)
 {
     bool ignored = info->ssi_signo == SIGHUP && s->ignores_hangup;
+    /* There may never be an engine that hears of it. */
+    s->is_to_stop |=
+        s->forks_in_vain > 0 &&
+        (info->ssi_signo == SIGTERM || info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT);
     if (info->ssi_signo != SIGCHLD && !ignored) {
         tell_engine(s, (struct link_message){LINK_SIGNAL, 0, info->ssi_signo, now_ms()});
     }
@@ -362,11 +367,11 @@ static bool may_start_again(struct supervisor *s)
 /* False: there will be no other one. A short want of processes is no reason to end a VM. */
 static bool start_again(struct supervisor *s)
 {
-    if (start_engine(s, s->report->engine_signal)) {
-        return true;
-    }
+    bool started = start_engine(s, s->report->engine_signal);
+    s->report->fork_errno = started ? 0 : errno;
+    s->forks_in_vain += !started;
     s->restart_at = now_ms() + FORK_AGAIN_MS;
-    return ++s->forks_in_vain < FORKS_IN_VAIN_MOST;
+    return s->forks_in_vain < FORKS_IN_VAIN_MOST;
 }
 
 /* False: there will be no other one. */
@@ -405,7 +410,7 @@ static bool run_engines(struct supervisor *s)
         if (s->engine_gone && WIFEXITED(s->engine_status)) {
             return true;
         }
-        if (s->engine_gone && !replace_engine(s)) {
+        if ((s->engine_gone && !replace_engine(s)) || s->is_to_stop) {
             return false;
         }
     }

@@ -37,6 +37,7 @@ struct supervisor_report {
     int leftovers;     /* processes that had to be ended at the end */
     bool survivors;    /* some of these are still there, and hang in the kernel */
     int saved_errno;   /* the supervisor could not start; 0: it could */
+    int fork_errno;    /* why there could not be another engine at last; 0: there could */
 };
 
 /*

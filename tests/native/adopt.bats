@@ -227,3 +227,17 @@ leave_vm_alone() {
 	wait "$waiter"
 	[[ $(<"$BATS_TEST_TMPDIR/waited") == 137 ]]
 }
+
+@test "a stop that waits for a VM whose ocivirt is killed, and started again at once, stops it" {
+	config "$(order ignore)"
+	start --id vm
+	wait_for '^guest: ready'
+	"$ocivirt" stop --timeout 3s --root "$root" 3>&- &
+	local stopping=$!
+	wait_for 'asking the guest to power off' "$err"
+	kill_all
+	start --id vm
+	wait "$stopping"
+	finish
+	expect_status 137
+}

@@ -179,7 +179,7 @@ wrong() {
 
 @test "nor is what ocivirt runs within a guest's reach" {
 	local shared
-	for shared in /usr "$(dirname "$(realpath "$ocivirt")")" /usr/bin; do
+	for shared in /usr "$(dirname "$(realpath "$ocivirt")")" /usr/bin "$(dirname "$(realpath /usr/lib/*/libvirt.so.0)")"; do
 		config ".mounts = [{destination: \"/srv\", type: \"bind\", source: \"$shared\"}]"
 		run -78 "$ocivirt" validate --bundle "$bundle"
 		[[ $output == *"could write to all of $shared"* ]]

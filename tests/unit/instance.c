@@ -48,7 +48,7 @@ static void test_round_trip(void)
     written.qemu_started = G_MAXINT64;
     written.pid_namespace = 4026531836;
     written.status = INSTANCE_RUNNING;
-    written.console_seen = true;
+    written.console_seen = g_strdup("login: $");
     written.bundle = g_strdup("/bundle \"ö\"");
     written.annotations = g_strsplit("b|two \\ words|a||c \n|\x01", "|", 0);
     g_autoptr(GError) error = NULL;
@@ -63,7 +63,7 @@ static void test_round_trip(void)
     g_assert_cmpuint(read.qemu_started, ==, G_MAXINT64);
     g_assert_cmpuint(read.supervisor_started, ==, written.supervisor_started);
     g_assert_cmpint(read.status, ==, INSTANCE_RUNNING);
-    g_assert_true(read.console_seen);
+    g_assert_cmpstr(read.console_seen, ==, written.console_seen);
     g_assert_cmpstr(read.bundle, ==, written.bundle);
     g_assert_cmpstrv(read.annotations, written.annotations);
     instance_finish(&read);
@@ -106,7 +106,7 @@ static void test_older_file(void)
     g_assert_cmpint(instance.qemu, ==, 3);
     g_assert_cmpint(instance.status, ==, INSTANCE_RUNNING);
     g_assert_cmpuint(instance.supervisor_started, ==, 0);
-    g_assert_false(instance.console_seen);
+    g_assert_null(instance.console_seen);
     g_assert_null(instance.bundle);
     instance_finish(&instance);
     g_unlink(file);

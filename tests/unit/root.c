@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/root.h"
+#include "src/engine/root_lock.h"
 #include "src/host/instance.h"
 #include "src/host/process.h"
 #include "src/util/error.h"
@@ -305,6 +306,16 @@ static gpointer end_slowly(gpointer data)
     return NULL;
 }
 
+static bool never(void)
+{
+    return false;
+}
+
+static bool at_once(void)
+{
+    return true;
+}
+
 /* Who has been told that a VM has ended is not refused for what its ocivirt has still to do, to the
  * last, when instance.json is gone and the lock is not. */
 static void test_busy_at_the_end(void)
@@ -322,7 +333,10 @@ static void test_busy_at_the_end(void)
     first.lock = -1;
 
     struct ending ending = {owner, path};
+    g_assert_true(root_await_end(scratch, at_once)); /* nobody is there */
+    g_assert_false(root_await_end(first.path, at_once));
     GThread *thread = g_thread_new("end", end_slowly, &ending);
+    g_assert_true(root_await_end(first.path, never));
     choose_and_open(&second, "end");
     g_thread_join(thread);
     root_finish(&second);

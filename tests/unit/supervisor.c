@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/init/supervisor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <signal.h>
@@ -256,6 +257,39 @@ static void test_no_process(void)
     g_assert_cmpint(seen->status, ==, 7);
     g_assert_cmpint(seen->engines, ==, 2);
     g_assert_cmpint(seen->report.engines_lost, ==, 1);
+}
+
+static int die_without_hope(const struct supervisor_start *start, void *data)
+{
+    (void)data;
+    begin(start);
+    limit_processes(getppid(), 1);
+    raise(SIGKILL);
+    return 7;
+}
+
+static void ask_to_stop(pid_t supervisor)
+{
+    while (seen->engines == 0) {
+        g_usleep(1000);
+    }
+    g_usleep(500 * 1000);
+    kill(supervisor, SIGTERM);
+}
+
+/* Nobody but the supervisor could hear that. */
+static void test_stop_without_engine(void)
+{
+    set_up();
+    seen->can_take_over = true;
+    unprivileged = true;
+    gint64 began = g_get_monotonic_time();
+    supervise(die_without_hope, ask_to_stop);
+    unprivileged = false;
+    g_assert_cmpint(g_get_monotonic_time() - began, <, 30 * G_USEC_PER_SEC);
+    g_assert_cmpint(seen->status, ==, -1);
+    g_assert_cmpint(seen->engines, ==, 1);
+    g_assert_cmpint(seen->report.fork_errno, ==, EAGAIN);
 }
 
 static void end_at_once(void)
@@ -520,6 +554,7 @@ int main(int argc, char **argv)
     g_test_add_func("/supervisor/next-engine", test_next_engine);
     g_test_add_func("/supervisor/hung-engine", test_hung_engine);
     g_test_add_func("/supervisor/no-process-for-the-next", test_no_process);
+    g_test_add_func("/supervisor/stop-without-engine", test_stop_without_engine);
     g_test_add_func("/supervisor/too-many-losses", test_too_many_losses);
     g_test_add_func("/supervisor/orphan-is-told", test_orphan_is_told);
     g_test_add_func("/supervisor/leftovers-end", test_leftovers_end);
