@@ -188,18 +188,22 @@ leave_vm_alone() {
 }
 
 @test "who talks to a VM that is left without its ocivirt is told so, and not that it has ended" {
-	config "$(order ignore)"
+	config "$(order ignore)" "$(order count)"
 	start --id vm
-	wait_for '^guest: ready'
+	wait_for '^guest: count'
 	local qemu command clients=() client result
 	qemu=$(qemu_pid)
 	for command in wait events console 'stop --timeout 1h'; do
 		# shellcheck disable=SC2086 # words
-		"$ocivirt" $command --root "$root" </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/told.${command%% *}" 3>&- &
+		"$ocivirt" $command --root "$root" </dev/null >"$BATS_TEST_TMPDIR/heard.${command%% *}" \
+			2>"$BATS_TEST_TMPDIR/told.${command%% *}" 3>&- &
 		clients+=("${command%% *}:$!")
 	done
+	# Each is being served.
+	wait_for '^guest: count' "$BATS_TEST_TMPDIR/heard.console"
+	wait_for lifecycle "$BATS_TEST_TMPDIR/heard.events"
 	wait_for 'asking the guest to power off' "$err"
-	until (($(ss -xHp state established | grep -c "$root/control.sock") >= 4)); do sleep 0.1; done
+	until (($(ss -xH state established | grep -cF "$root/control.sock") >= 4)); do sleep 0.1; done
 	kill_all
 	for client in "${clients[@]}"; do
 		result=0
