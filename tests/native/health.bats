@@ -26,6 +26,13 @@ healthy_within() {
 	done
 }
 
+# halt_at WORDS: QEMU, $qemu, is stopped when ocivirt has said them: the guest goes no further while it is looked at.
+halt_at() {
+	wait_for "$1" "$err"
+	qemu=$(qemu_pid)
+	kill -STOP "$qemu"
+}
+
 client() {
 	"$ocivirt" "$1" --root "$root" "${@:2}"
 }
@@ -54,10 +61,11 @@ metrics() {
 	config "$(order wait)" "$(annotate ready 'console:^guest: listening$')"
 	health 1 "not ready: there is no VM in the root directory $root"
 	start
-	wait_for 'guest running' "$err"
+	halt_at 'guest running'
 	health 1 "$waits"
 	health 1 "${waits/ready/started}" --startup
 	health 0 live --live
+	kill -CONT "$qemu"
 	wait_for '^guest: listening'
 	healthy_within
 	health 0 ready --ready
@@ -73,9 +81,10 @@ metrics() {
 	wait_for 'the VM is taken over' "$err"
 	health 0 ready
 	client reset
-	wait_for 'the guest rebooted' "$err"
+	halt_at 'the guest rebooted'
 	health 1 "$waits"
 	health 0 started --startup
+	kill -CONT "$qemu"
 	healthy_within
 	run -0 curl -sS --unix-socket "$root/control.sock" http://localhost/v1/health
 	[[ $output == '{"live":true,"ready":true,"started":true,"reasons":[]}' ]]
@@ -94,12 +103,11 @@ metrics() {
 	health 0 ready
 	health 0 started --startup
 	client reset
-	wait_for 'the guest rebooted' "$err"
-	kill_all
-	start --id vm
-	wait_for 'the VM is taken over' "$err"
+	halt_at 'the guest rebooted'
+	health 1 'not ready: the console has not shown a line that matches "^guest: listening$"'
+	[[ $(jq .consoleSeen "$root/instance.json") == null ]]
+	kill -CONT "$qemu"
 	healthy_within
-	has 'guest: listening'
 	client kill
 	finish
 	expect_status 137
