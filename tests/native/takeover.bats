@@ -391,7 +391,8 @@ be_off_for_a_reboot() {
 	exec 5<>"$keys"
 	"$ocivirt" console --root "$root" <"$keys" >"$seen" 2>"$said" 3>&- 5<&- &
 	console=$!
-	until ss -xH | grep -qF "$root/control.sock"; do sleep 0.1; done
+	echo "order run 'echo guest: attached'" >&5
+	wait_for '^guest: attached' "$seen"
 	lose_engine KILL
 	wait_for 'the connection to the guest.s console was lost, and is there again' "$said"
 	# Both ways.
