@@ -392,7 +392,7 @@ be_off_for_a_reboot() {
 	"$ocivirt" console --root "$root" <"$keys" >"$seen" 2>"$said" 3>&- 5<&- &
 	console=$!
 	echo "order run 'echo guest: attached'" >&5
-	wait_for '^guest: attached' "$seen"
+	wait_for '^guest: run: guest: attached' "$seen"
 	lose_engine KILL
 	wait_for 'the connection to the guest.s console was lost, and is there again' "$said"
 	# Both ways.
