@@ -286,8 +286,10 @@ static bool is_left_alone(const struct legacy *legacy)
 static const char *cause_of_losses(const struct supervisor_report *report,
                                    const struct legacy *legacy)
 {
-    return report->fork_errno != 0 ? "There cannot be another process"
-           : legacy->gave_up       ? "None could take the VM over"
+    return report->fork_errno != 0
+               ? "There cannot be another one; is the container's limit of processes too low "
+                 "(podman: --pids-limit)?"
+           : legacy->gave_up ? "None could take the VM over"
            : report->engine_signal == SIGKILL
                ? "Somebody kills them, or the kernel does for want of memory"
                : "This is a bug in ocivirt or libvirt";

@@ -3,15 +3,10 @@
 #
 # A VM whose whole ocivirt has died: the next one goes on with it, and whoever talks to it meanwhile is told.
 
-setup() {
-	source "$BATS_TEST_DIRNAME/helpers.bash"
-	source "$BATS_TEST_DIRNAME/lost.bash"
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load lost
+setup() { common_setup; }
+teardown() { common_teardown; }
 
 # A VM that counts, and whose ocivirt has been killed; its QEMU is $qemu.
 leave_vm_alone() {

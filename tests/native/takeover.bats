@@ -3,15 +3,10 @@
 #
 # An engine that dies: the guest goes on with the next one, or ends in order, and nothing is left behind.
 
-setup() {
-	source "$BATS_TEST_DIRNAME/helpers.bash"
-	source "$BATS_TEST_DIRNAME/lost.bash"
-	common_setup
-}
-
-teardown() {
-	common_teardown
-}
+load helpers
+load lost
+setup() { common_setup; }
+teardown() { common_teardown; }
 
 # Whatever ocivirt believes: QEMU's processor stands still.
 guest_stands_still() {
